@@ -1,0 +1,52 @@
+/** Why a flow was left to plain forwarding. Names are those of `desplice stats --json`. */
+export const forwardReasons = [
+  'unmatched',
+  'noData',
+  'asymmetric',
+  'unsupportedOption',
+  'dataInSyn',
+  'simultaneousOpen',
+  'midstream',
+  'tableFull',
+  'engineStale',
+  'failed',
+  'decided',
+  'endedInHold',
+  'ecn',
+] as const;
+export type ForwardReason = (typeof forwardReasons)[number];
+
+/** Every number is a count since the start of the engine, except `flows.active`, which is now. */
+export interface Stats {
+  handshakes: { seen: number; completed: number; refused: number; unanswered: number };
+  flows: { intercepted: number; active: number; closed: number; reset: number; released: number };
+  forwarded: Record<ForwardReason, number>;
+  bytes: { toServer: number; toClient: number };
+}
+
+export type FlowState = 'relay' | 'handle' | 'closing';
+
+/** One taken flow, as `desplice flows --json` prints it. */
+export interface FlowInfo {
+  id: string;
+  client: string;
+  server: string;
+  state: FlowState;
+  action: 'relay' | 'handle';
+  /** ISO 8601, UTC, milliseconds. */
+  since: string;
+  bytes: { toServer: number; toClient: number };
+  handshake: {
+    client: SynSummary;
+    server: SynSummary;
+  };
+}
+
+export interface SynSummary {
+  mss: number | null;
+  windowScale: number | null;
+  sackPermitted: boolean;
+  timestamps: boolean;
+  ecn: boolean;
+  ttl: number;
+}
