@@ -1,0 +1,35 @@
+import type { Site } from './site.js';
+import { decideForward, desplice, desplicedElsewhere } from './subject-desplice.js';
+import { haproxy } from './subject-haproxy.js';
+
+/** Something that may sit in the middle. At most one is active at a time. */
+export interface Subject {
+  name: string;
+  activate(site: Site, directory: string): Promise<Active>;
+}
+
+export interface Active {
+  /** The process whose memory is its own, or null. */
+  pid: number | null;
+  /** Connections that it has dealt with as it should, or null when there is no such number. Failing open looks fast. */
+  treated(): Promise<number | null>;
+  deactivate(): Promise<void>;
+}
+
+const plain: Subject = {
+  name: 'plain',
+  async activate(site) {
+    // What the kernel's documentation advises on a router, and what the engine sets.
+    await site.sysctl('middle', 'net.ipv4.tcp_early_demux', 0);
+    return { pid: null, treated: async () => null, deactivate: async () => {} };
+  },
+};
+
+export const subjects: Record<string, Subject> = {
+  plain,
+  haproxy,
+  desplice,
+  decided: decideForward,
+  unmatched: desplicedElsewhere,
+};
+export const subjectNames = Object.keys(subjects);

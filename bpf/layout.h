@@ -1,0 +1,101 @@
+/* SPDX-License-Identifier: MIT */
+/* The layout that the kernel programs and src/engine/layout.ts share. Change both together. */
+#pragma once
+
+#define MAX_WORKERS 16
+#define MAX_RULES 256
+#define STALE_NS 1000000000ULL /* an engine that has not beaten for this long is taken for dead */
+
+/* IPv4 addresses are v4-mapped (::ffff:a.b.c.d), so that one key serves both families. Network byte order. */
+struct addr {
+	__u32 w[4];
+};
+
+/* The key is the same for both directions: the smaller (address, port) is side 0. */
+struct flow_key {
+	struct addr addr[2];
+	__u16 port[2];
+};
+
+#define HAS_MSS 1
+#define HAS_WSCALE 2
+#define HAS_SACK 4
+#define HAS_TS 8
+#define HAS_ECN 16
+#define SCALED_WINDOW 32 /* window came with a segment behind the SYN: the scale applies (RFC 7323 section 2.2) */
+
+/* What one end has said, as it arrived here. */
+struct side {
+	__u32 isn;
+	__u32 tsval; /* the newest seen */
+	__u16 window; /* as on the wire, the newest seen */
+	__u16 mss;
+	__u8 wscale;
+	__u8 has;
+	__u8 ttl;
+	__u8 tos; /* DSCP and ECN, or the traffic class */
+	__u32 flow_label; /* network byte order, 20 bits */
+};
+
+enum state {
+	SYN_SENT = 1,
+	SYN_RCVD = 2,
+	ESTABLISHED = 3,
+	HELD = 4, /* data came: everything goes to the engine until it has decided */
+	FORWARD = 5, /* not ours, and already counted */
+};
+
+struct handshake {
+	struct side side[2];
+	__u32 state;
+	__u8 client; /* which side sent the SYN */
+	__u8 rule; /* the user's rule that selected it */
+	__u16 pad;
+	__u64 started_ns;
+};
+
+/* A taken flow. Written by the engine only (an LRU map could lose it, and its packets would pass the sockets by). */
+struct flow {
+	struct side side[2];
+};
+
+struct rule {
+	struct addr from, from_mask, to, to_mask;
+	__u16 lo, hi; /* destination ports, host byte order */
+	__u8 forward;
+	__u8 index;
+	__u16 pad;
+};
+
+struct rules {
+	struct rule rule[MAX_RULES];
+};
+
+struct config {
+	__u64 heartbeat_ns[MAX_WORKERS]; /* CLOCK_MONOTONIC, stored by each worker through its own mapping */
+	__u32 tun[MAX_WORKERS]; /* interface index of each worker's TUN device */
+	__u32 workers;
+	__u32 mark;
+	__u32 mark_mask;
+	__u32 bank; /* which of the two rule sets is in force: swapping is one store */
+	__u32 rule_count[2];
+	__u8 ports[8192]; /* one bit for each destination port that some rule names */
+};
+
+enum counter {
+	C_SEEN,
+	C_COMPLETED,
+	C_REFUSED,
+	C_UNANSWERED,
+	C_UNMATCHED,
+	C_NO_DATA,
+	C_ASYMMETRIC,
+	C_UNSUPPORTED_OPTION,
+	C_DATA_IN_SYN,
+	C_SIMULTANEOUS_OPEN,
+	C_MIDSTREAM,
+	C_ENGINE_STALE,
+	C_DECIDED,
+	C_ECN,
+	COUNTERS,
+};

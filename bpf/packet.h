@@ -1,0 +1,175 @@
+/* SPDX-License-Identifier: MIT */
+/* From a packet to the few values that the tracker needs. Nothing here changes a packet. */
+#pragma once
+#include <bpf/bpf_endian.h>
+#include <bpf/bpf_helpers.h>
+
+#define ETH_P_IP 0x0800
+#define ETH_P_IPV6 0x86dd
+#define PROTO_TCP 6
+#define PROTO_ICMP 1
+#define PROTO_ICMPV6 58
+
+#define TCP_FIN 0x01
+#define TCP_SYN 0x02
+#define TCP_RST 0x04
+#define TCP_ACK 0x10
+#define TCP_ECE 0x40
+#define TCP_CWR 0x80
+
+struct packet {
+	struct flow_key key;
+	struct addr src, dst;
+	__u32 l3, l4; /* offsets */
+	__u32 seq, ack;
+	__u32 payload; /* bytes of TCP payload */
+	__u32 options; /* bytes of TCP options */
+	__u32 flow_label;
+	__u16 sport, dport; /* host byte order */
+	__u16 window;
+	__u8 flags;
+	__u8 ttl, tos;
+	__u8 from; /* side of the source in the key */
+	__u8 protocol;
+	__u8 v6;
+};
+
+struct ip4 {
+	__u8 vihl, tos;
+	__be16 total;
+	__be16 id, frag;
+	__u8 ttl, protocol;
+	__be16 check;
+	__be32 src, dst;
+};
+
+struct ip6 {
+	__be32 vtcfl;
+	__be16 payload;
+	__u8 next, hop;
+	struct addr src, dst;
+};
+
+struct tcp {
+	__be16 sport, dport;
+	__be32 seq, ack;
+	__u8 off, flags;
+	__be16 window, check, urg;
+};
+
+static __always_inline void map4(struct addr *a, __be32 v4)
+{
+	a->w[0] = 0;
+	a->w[1] = 0;
+	a->w[2] = bpf_htonl(0xffff);
+	a->w[3] = v4;
+}
+
+static __always_inline int addr_cmp(const struct addr *a, const struct addr *b)
+{
+#pragma unroll
+	for (int i = 0; i < 4; i++)
+		if (a->w[i] != b->w[i])
+			return a->w[i] < b->w[i] ? -1 : 1;
+	return 0;
+}
+
+static __always_inline void make_key(struct packet *p)
+{
+	int c = addr_cmp(&p->src, &p->dst);
+
+	p->from = c > 0 || (c == 0 && p->sport > p->dport);
+	p->key.addr[0] = p->from ? p->dst : p->src;
+	p->key.addr[1] = p->from ? p->src : p->dst;
+	p->key.port[0] = bpf_htons(p->from ? p->dport : p->sport);
+	p->key.port[1] = bpf_htons(p->from ? p->sport : p->dport);
+}
+
+/* Reads the network header at p->l3. Returns the offset behind it, or 0 for what is not ours to look at: no IP,
+ * and every fragment, since only the first of them names its ports (RFC 791 section 3.2). */
+static __always_inline __u32 parse_ip(struct __sk_buff *skb, struct packet *p, __u32 *end, __u8 version_byte)
+{
+	__u32 at = p->l3;
+
+	if (version_byte >> 4 == 4) {
+		struct ip4 ip;
+
+		if (bpf_skb_load_bytes(skb, at, &ip, sizeof ip))
+			return 0;
+		if (ip.frag & bpf_htons(0x3fff))
+			return 0;
+		__u32 length = (ip.vihl & 15) * 4;
+		if (length < 20)
+			return 0;
+		map4(&p->src, ip.src);
+		map4(&p->dst, ip.dst);
+		p->ttl = ip.ttl;
+		p->tos = ip.tos;
+		p->protocol = ip.protocol;
+		/* A total length of 0 is a BIG TCP packet, larger than 16 bits can say (kernel: iph_totlen). */
+		*end = ip.total ? at + bpf_ntohs(ip.total) : skb->len;
+		return at + length;
+	}
+	if (version_byte >> 4 == 6) {
+		struct ip6 ip;
+
+		if (bpf_skb_load_bytes(skb, at, &ip, sizeof ip))
+			return 0;
+		p->src = ip.src;
+		p->dst = ip.dst;
+		p->ttl = ip.hop;
+		p->tos = bpf_ntohl(ip.vtcfl) >> 20 & 0xff;
+		p->flow_label = ip.vtcfl & bpf_htonl(0xfffff);
+		p->v6 = 1;
+		*end = ip.payload ? at + 40 + bpf_ntohs(ip.payload) : skb->len;
+		__u8 next = ip.next;
+		at += sizeof ip;
+		/* Hop-by-hop, routing and destination options (RFC 8200 section 4.1); a fragment header ends the search. */
+#pragma unroll
+		for (int i = 0; i < 6; i++) {
+			__u8 ext[2];
+
+			if (next != 0 && next != 43 && next != 60)
+				break;
+			if (bpf_skb_load_bytes(skb, at, ext, 2))
+				return 0;
+			next = ext[0];
+			at += (ext[1] + 1) * 8;
+		}
+		p->protocol = next;
+		return at;
+	}
+	return 0;
+}
+
+/* Fills p for a TCP packet. Returns 1 for TCP, 0 for anything else; p->protocol then says what it was. */
+static __always_inline int parse_tcp(struct __sk_buff *skb, struct packet *p)
+{
+	struct tcp tcp;
+	__u8 version;
+	__u32 end = 0;
+
+	if (bpf_skb_load_bytes(skb, p->l3, &version, 1))
+		return 0;
+	p->l4 = parse_ip(skb, p, &end, version);
+	if (!p->l4) {
+		p->protocol = 255;
+		return 0;
+	}
+	if (p->protocol != PROTO_TCP || bpf_skb_load_bytes(skb, p->l4, &tcp, sizeof tcp))
+		return 0;
+	__u32 header = (tcp.off >> 4) * 4;
+	if (header < 20 || p->l4 + header > end) {
+		p->protocol = 255;
+		return 0;
+	}
+	p->sport = bpf_ntohs(tcp.sport);
+	p->dport = bpf_ntohs(tcp.dport);
+	p->seq = bpf_ntohl(tcp.seq);
+	p->ack = bpf_ntohl(tcp.ack);
+	p->flags = tcp.flags;
+	p->window = bpf_ntohs(tcp.window);
+	p->options = header - 20;
+	p->payload = end - p->l4 - header;
+	return 1;
+}

@@ -1,0 +1,27 @@
+import type { LogEvent } from '../index.js';
+
+export interface Reporter {
+  log(event: LogEvent): void;
+  ready(): void;
+}
+
+/** Where the events of `run` go: all of them as JSON lines on stdout, or what matters as messages on stderr. */
+export function createReporter(json: boolean): Reporter {
+  if (json) {
+    const line = (value: object): void => {
+      process.stdout.write(`${JSON.stringify(value)}\n`);
+    };
+    return {
+      log: (event) => line({ time: new Date().toISOString(), ...event }),
+      ready: () => line({ event: 'ready' }),
+    };
+  }
+  return {
+    log: ({ level, message }) => {
+      if (level !== 'info') process.stderr.write(`desplice: ${level}: ${message}\n`);
+    },
+    ready: () => {
+      process.stdout.write('ready\n');
+    },
+  };
+}

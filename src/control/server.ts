@@ -1,0 +1,161 @@
+import { lstatSync, rmSync } from 'node:fs';
+import http from 'node:http';
+import net from 'node:net';
+import type { FlowInfo, Stats } from '../flow/stats.js';
+import { ControlError } from './error.js';
+
+/** What an engine shows and does by its control socket. */
+export interface Controlled {
+  stats(): Promise<Stats>;
+  flows(): Promise<FlowInfo[]>;
+  /** Checks the configuration file again and swaps the rules; rejects, with the old rules in place, on a mistake. */
+  reload(): Promise<void>;
+}
+
+export interface ControlServer {
+  /** Stops listening, cuts what is connected and removes the socket file. */
+  close(): Promise<void>;
+}
+
+type Handler = (target: Controlled) => Promise<unknown>;
+
+const routes: Record<string, { method: 'GET' | 'POST'; handle: Handler }> = {
+  '/v1/health': { method: 'GET', handle: async () => ({ status: 'ok', pid: process.pid }) },
+  '/v1/stats': { method: 'GET', handle: (target) => target.stats() },
+  '/v1/flows': { method: 'GET', handle: (target) => target.flows() },
+  '/v1/reload': {
+    method: 'POST',
+    handle: async (target) => {
+      await target.reload();
+      return { reloaded: true };
+    },
+  },
+};
+
+export async function serveControl(path: string, target: Controlled): Promise<ControlServer> {
+  // sun_path of struct sockaddr_un holds 108 bytes with the final zero; libuv cuts longer names off without a word.
+  if (Buffer.byteLength(path) > 107) {
+    throw new ControlError(
+      'USAGE',
+      `listening on the control socket ${path}: the path is longer than the 107 bytes of a Unix socket address`,
+      'choose a shorter path with --control',
+    );
+  }
+  await removeStale(path);
+  const server = http.createServer((request, response) => {
+    void answer(target, request, response);
+  });
+  await listen(server, path);
+  return {
+    close: () =>
+      new Promise((resolve) => {
+        server.close(() => resolve());
+        server.closeAllConnections();
+      }),
+  };
+}
+
+async function answer(
+  target: Controlled,
+  request: http.IncomingMessage,
+  response: http.ServerResponse,
+): Promise<void> {
+  request.resume();
+  const path = new URL(request.url ?? '/', 'http://desplice').pathname;
+  const route = Object.hasOwn(routes, path) ? routes[path] : undefined;
+  if (!route) {
+    const known = Object.keys(routes).join(', ');
+    send(response, 404, { code: 'NOT_FOUND', error: `there is no ${path}`, hint: `there are ${known}` });
+    return;
+  }
+  if (request.method !== route.method) {
+    response.setHeader('allow', route.method);
+    send(response, 405, { code: 'METHOD', error: `${path} takes ${route.method}, not ${request.method}` });
+    return;
+  }
+  try {
+    send(response, 200, await route.handle(target));
+  } catch (error) {
+    const { code, hint } = error as { code?: unknown; hint?: unknown };
+    // 422: the request was understood, what it points to (the configuration file) is wrong.
+    send(response, code === 'USAGE' ? 422 : 500, {
+      code: typeof code === 'string' ? code : 'FAILED',
+      error: error instanceof Error ? error.message : String(error),
+      ...(typeof hint === 'string' ? { hint } : {}),
+    });
+  }
+}
+
+function send(response: http.ServerResponse, status: number, body: unknown): void {
+  response.writeHead(status, { 'content-type': 'application/json' });
+  response.end(`${JSON.stringify(body)}\n`);
+}
+
+function listen(server: http.Server, path: string): Promise<void> {
+  return new Promise((resolve, reject) => {
+    server.once('error', (error: NodeJS.ErrnoException) => {
+      const hint =
+        error.code === 'ENOENT'
+          ? 'make its folder, or choose another path with --control'
+          : error.code === 'EACCES'
+            ? 'run as root, or choose a path that you may write with --control'
+            : 'choose another path with --control';
+      reject(
+        new ControlError('CONTROL', `listening on the control socket ${path}: ${reason(error, path)}`, hint),
+      );
+    });
+    // The file is made by bind(), inside this call: with the mask there is no moment at which others may connect.
+    const old = process.umask(0o177);
+    try {
+      server.listen(path, () => resolve());
+    } finally {
+      process.umask(old);
+    }
+  });
+}
+
+function reason(error: NodeJS.ErrnoException, path: string): string {
+  if (error.code === 'EADDRINUSE') return 'another engine took it at this moment (EADDRINUSE)';
+  return error.message;
+}
+
+/**
+ * A socket file outlives a killed engine; only connect() tells a stale one from a live one. True when there was one and
+ * it is removed now; rejects when the path belongs to somebody.
+ */
+export async function removeStale(path: string): Promise<boolean> {
+  const found = lstatSync(path, { throwIfNoEntry: false });
+  if (!found) return false;
+  if (!found.isSocket()) {
+    throw new ControlError(
+      'CONTROL',
+      `listening on the control socket ${path}: there is a file that is no socket`,
+      'it is left alone; move it away, or choose another path with --control',
+    );
+  }
+  if (await isLive(path)) {
+    throw new ControlError(
+      'CONTROL_BUSY',
+      `listening on the control socket ${path}: another engine is running there`,
+      'stop it, or give this one a socket of its own with --control PATH',
+    );
+  }
+  rmSync(path, { force: true });
+  return true;
+}
+
+function isLive(path: string): Promise<boolean> {
+  return new Promise((resolve, reject) => {
+    const probe = net.connect(path);
+    probe.once('connect', () => {
+      probe.destroy();
+      resolve(true);
+    });
+    probe.once('error', (error: NodeJS.ErrnoException) => {
+      if (error.code === 'ECONNREFUSED' || error.code === 'ENOENT') resolve(false);
+      // EAGAIN: its backlog is full, so somebody holds it.
+      else if (error.code === 'EAGAIN') resolve(true);
+      else reject(new ControlError('CONTROL', `looking at the control socket ${path}: ${error.message}`));
+    });
+  });
+}

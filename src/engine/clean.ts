@@ -1,0 +1,14 @@
+/** Removes what an engine that was killed has left in this network namespace. */
+import { removeFilters } from './datapath.js';
+import { links, removeLocalDelivery, restoreEarlyDemux } from './system.js';
+
+/** Returns what was removed, in words. Does nothing where nothing is left. */
+export function cleanSystem(): string[] {
+  const removed: string[] = [];
+  for (const link of links()) {
+    if (removeFilters(link.ifindex, link.ifname)) removed.push(`programs on ${link.ifname}`);
+  }
+  if (removeLocalDelivery()) removed.push('rules and routes of local delivery');
+  if (restoreEarlyDemux()) removed.push('tcp_early_demux set back');
+  return removed;
+}

@@ -1,0 +1,268 @@
+/** The kernel side of the engine: the program, its maps, where it is attached, and how it is told the rules. */
+import { execFileSync } from 'node:child_process';
+import net from 'node:net';
+import { fileURLToPath } from 'node:url';
+import { attach, BpfObject, detach, Hook, mapUpdate, removeClsact, sumPerCpu } from '../kernel/bpf.js';
+import { KernelError } from '../kernel/errors.js';
+import { mmapShared } from '../kernel/ffi.js';
+import { close } from '../kernel/socket.js';
+import { openTun } from '../kernel/tun.js';
+import type { CompiledRule } from '../policy/rules.js';
+import { EngineError } from './errors.js';
+import { Config, kernelCounters, MAX_RULES, MAX_WORKERS, RULE_BYTES } from './layout.js';
+import {
+  addLocalDelivery,
+  disableEarlyDemux,
+  type Link,
+  links,
+  MARK,
+  MARK_MASK,
+  removeLocalDelivery,
+  restoreEarlyDemux,
+  upTun,
+} from './system.js';
+
+export const OBJECT = fileURLToPath(new URL('../bpf/tracker.bpf.o', import.meta.url));
+
+export interface Tun {
+  fd: number;
+  name: string;
+}
+
+export class Datapath {
+  readonly tuns: Tun[] = [];
+  readonly maps: { config: number; handshakes: number; flows: number; counters: number; unsupported: number };
+  readonly #object: BpfObject;
+  readonly #config: DataView;
+  readonly #links: Link[];
+  readonly #locks: net.Server[];
+  #attached = false;
+
+  private constructor(found: Link[], locks: net.Server[], flowLimit: number) {
+    this.#links = found;
+    this.#locks = locks;
+    try {
+      this.#object = new BpfObject(OBJECT, { flows: flowLimit });
+    } catch (cause) {
+      const code = cause instanceof KernelError ? cause.code : '';
+      const hint =
+        code === 'EPERM' || code === 'EACCES'
+          ? 'run as root, or with CAP_NET_ADMIN, CAP_NET_RAW, CAP_BPF and CAP_PERFMON'
+          : code === 'ENOENT'
+            ? 'run make build'
+            : 'desplice doctor says what this machine lacks';
+      throw new EngineError(
+        'BPF',
+        `the kernel program could not be loaded: ${(cause as Error).message}`,
+        hint,
+        { cause },
+      );
+    }
+    const map = (name: string) => this.#object.map(name);
+    this.maps = {
+      config: map('config'),
+      handshakes: map('handshakes'),
+      flows: map('flows'),
+      counters: map('counters'),
+      unsupported: map('unsupported'),
+    };
+    this.#config = new DataView(mmapShared(this.maps.config, Config.bytes));
+  }
+
+  /** Loads the program and makes the TUN devices. Nothing is intercepted before `attach`. */
+  static async open(interfaces: readonly string[], workers: number, flowLimit: number): Promise<Datapath> {
+    if (workers < 1 || workers > MAX_WORKERS) {
+      throw new EngineError('WORKERS', `found ${workers} workers, expected 1 to ${MAX_WORKERS}`, undefined, {
+        usage: true,
+      });
+    }
+    if (process.geteuid?.() !== 0) {
+      throw new EngineError(
+        'NOT_ROOT',
+        'intercepting needs root: it loads a kernel program and sets routes',
+        'use sudo',
+      );
+    }
+    const all = links();
+    const found = interfaces.map((name) => {
+      const link = all.find((l) => l.ifname === name);
+      if (link) return link;
+      const known = all.map((l) => l.ifname).join(', ');
+      throw new EngineError('NO_INTERFACE', `there is no interface ${name}`, `there are: ${known}`, {
+        usage: true,
+      });
+    });
+    const locks: net.Server[] = [];
+    let datapath: Datapath | null = null;
+    try {
+      for (const { ifname } of found) locks.push(await lock(ifname));
+      datapath = new Datapath(found, locks, flowLimit);
+      for (let i = 0; i < workers; i++) datapath.#addTun(i);
+      datapath.#config.setUint32(Config.workers, workers, true);
+      datapath.#config.setUint32(Config.mark, MARK, true);
+      datapath.#config.setUint32(Config.markMask, MARK_MASK, true);
+      return datapath;
+    } catch (error) {
+      if (datapath) datapath.close();
+      else for (const held of locks) held.close();
+      throw error;
+    }
+  }
+
+  #addTun(i: number): void {
+    let tun: Tun;
+    try {
+      tun = openTun('desplice%d');
+    } catch (cause) {
+      throw new EngineError(
+        'TUN',
+        `a TUN device could not be made: ${(cause as Error).message}`,
+        'modprobe tun',
+        { cause },
+      );
+    }
+    this.tuns.push(tun);
+    const ifindex = upTun(tun.name);
+    this.#config.setUint32(Config.tun + i * 4, ifindex, true);
+    attach(ifindex, Hook.ingress, this.#object.program('track_engine'), tun.name);
+  }
+
+  /** Writes the rules into the bank that is not in force, then changes banks: one store. */
+  setRules(rules: readonly CompiledRule[], keepPorts: boolean): void {
+    if (rules.length > MAX_RULES)
+      throw new EngineError('RULES', `more than ${MAX_RULES} rules`, undefined, { usage: true });
+    const next = 1 - this.#config.getUint32(Config.bank, true);
+    const value = new DataView(new ArrayBuffer(RULE_BYTES * MAX_RULES));
+    rules.forEach((rule, i) => {
+      const at = i * RULE_BYTES;
+      [rule.from, rule.to].forEach((cidr, which) => {
+        if (!cidr) return;
+        for (let b = 0; b < 16; b++) {
+          const bits = Math.max(0, Math.min(8, cidr.prefix - b * 8));
+          value.setUint8(at + which * 32 + b, cidr.bytes[b] as number);
+          value.setUint8(at + which * 32 + 16 + b, (0xff00 >> bits) & 0xff);
+        }
+      });
+      value.setUint16(at + 64, rule.lo, true);
+      value.setUint16(at + 66, rule.hi, true);
+      value.setUint8(at + 68, rule.action === 'forward' ? 1 : 0);
+      value.setUint8(at + 69, rule.rule);
+    });
+    const key = new Uint8Array(new Uint32Array([next]).buffer);
+    const result = mapUpdate(this.#object.map('rule_banks'), key, new Uint8Array(value.buffer));
+    if (result < 0) throw new KernelError('bpf_map_update_elem', -result, 'rule_banks');
+    this.#config.setUint32(Config.ruleCount + next * 4, rules.length, true);
+    const ports = new Uint8Array(this.#config.buffer, Config.ports, 8192);
+    // Taken flows keep their action, so their ports must go on being looked at.
+    const fresh = keepPorts ? ports.slice() : new Uint8Array(8192);
+    for (const { lo, hi } of rules) {
+      for (let port = lo; port <= hi; port++)
+        fresh[port >> 3] = (fresh[port >> 3] as number) | (1 << (port & 7));
+    }
+    ports.set(fresh);
+    this.#config.setUint32(Config.bank, next, true);
+  }
+
+  /** New handshakes match nothing from now on. */
+  stopSelecting(): void {
+    this.setRules([], true);
+  }
+
+  /** From here on packets meet the program. The workers must be beating. */
+  attach(): void {
+    disableEarlyDemux();
+    addLocalDelivery();
+    this.#attached = true;
+    for (const link of this.#links) {
+      const kind = link.link_type === 'ether' || link.link_type === 'loopback' ? 'ethernet' : 'raw';
+      attach(link.ifindex, Hook.egress, this.#object.program(`dress_${kind}`), link.ifname);
+      attach(link.ifindex, Hook.ingress, this.#object.program(`track_${kind}`), link.ifname);
+    }
+  }
+
+  /** Names of watched interfaces that are gone. */
+  vanished(): string[] {
+    const now = links();
+    return this.#links.filter((l) => !now.some((n) => n.ifindex === l.ifindex)).map((l) => l.ifname);
+  }
+
+  counters(): Record<(typeof kernelCounters)[number], number> {
+    const entries = kernelCounters.map((name, i) => [name, sumPerCpu(this.maps.counters, i)] as const);
+    return Object.fromEntries(entries) as Record<(typeof kernelCounters)[number], number>;
+  }
+
+  /** How often each TCP option kind kept a flow from being taken. */
+  byOption(): Record<string, number> {
+    const found: Record<string, number> = {};
+    for (let kind = 0; kind < 256; kind++) {
+      const n = sumPerCpu(this.maps.unsupported, kind);
+      if (n > 0) found[optionNames[kind] ?? String(kind)] = n;
+    }
+    return found;
+  }
+
+  /** Removes all that was set up. Safe to call at any point. */
+  close(): void {
+    if (this.#attached) {
+      for (const link of this.#links) removeFilters(link.ifindex, link.ifname);
+      removeLocalDelivery();
+      restoreEarlyDemux();
+    }
+    for (const tun of this.tuns) close(tun.fd);
+    this.#object.close();
+    for (const held of this.#locks) held.close();
+  }
+}
+
+/** IANA's names for what two ordinary sockets cannot carry. */
+const optionNames: Record<number, string> = {
+  19: 'md5',
+  29: 'tcpAo',
+  30: 'mptcp',
+  69: 'eno',
+  172: 'accEcn',
+  174: 'accEcn',
+};
+
+/** Takes our programs off an interface, and the clsact qdisc with them when nobody else uses it. */
+export function removeFilters(ifindex: number, ifname: string): boolean {
+  const ingress = detach(ifindex, Hook.ingress);
+  const egress = detach(ifindex, Hook.egress);
+  if (!ingress && !egress) return false;
+  const inUse = (hook: string) => {
+    try {
+      return tcFilters(ifname, hook) > 0;
+    } catch {
+      return true;
+    }
+  };
+  if (!inUse('ingress') && !inUse('egress')) removeClsact(ifindex);
+  return true;
+}
+
+function tcFilters(ifname: string, hook: string): number {
+  return (JSON.parse(tc('-j', 'filter', 'show', 'dev', ifname, hook) || '[]') as unknown[]).length;
+}
+
+const tc = (...args: string[]): string =>
+  execFileSync('tc', args, { encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] });
+
+/** One engine an interface: an abstract Unix socket, which belongs to the network namespace and dies with its holder. */
+function lock(ifname: string): Promise<net.Server> {
+  return new Promise((resolve, reject) => {
+    const server = net.createServer((socket) => socket.destroy());
+    server.unref();
+    server.once('error', (cause: NodeJS.ErrnoException) => {
+      reject(
+        cause.code === 'EADDRINUSE'
+          ? new EngineError(
+              'BUSY',
+              `another engine is intercepting on ${ifname}`,
+              'stop it first, or name other interfaces',
+            )
+          : new EngineError('LOCK', `the lock of ${ifname}: ${cause.message}`, undefined, { cause }),
+      );
+    });
+    server.listen(`\0desplice/${ifname}`, () => resolve(server));
+  });
+}

@@ -1,0 +1,267 @@
+/** The flows of one worker: from takeover to the last trace of them. */
+import { mapDelete, mapUpdate } from '../kernel/bpf.js';
+import { EPOLLERR, EPOLLHUP, EPOLLIN, EPOLLOUT, EPOLLRDHUP, type Epoll } from '../kernel/epoll.js';
+import { KernelError } from '../kernel/errors.js';
+import { E } from '../kernel/ffi.js';
+import { TimeWaitReaper } from '../kernel/sock_diag.js';
+import {
+  close,
+  hasResetOnClose,
+  setResetOnClose,
+  shutdownWrite,
+  TcpState,
+  tcpState,
+  unacknowledged,
+  unread,
+} from '../kernel/socket.js';
+import type { Counters } from './counters.js';
+import { HANDSHAKE_STATE, State } from './layout.js';
+import { pump, releasePipe } from './relay.js';
+import { CLIENT, type Identity, SERVER, type Side, TakenFlow } from './taken.js';
+import { discard, makeSockets } from './takeover.js';
+
+/** How long a reset waits for bytes before it that the other end does not acknowledge. */
+const RESET_PATIENCE_MS = 5000;
+
+/** The map of taken flows is full: a reason to forward, not a failure. */
+export class TableFull extends Error {}
+
+export class FlowTable {
+  readonly byKey = new Map<string, TakenFlow>();
+  readonly #slots: (TakenFlow | null)[] = [];
+  readonly #free: number[] = [];
+  readonly #reaper = new TimeWaitReaper();
+  readonly #finished: TakenFlow[] = [];
+  /** Flows whose reset waits for an acknowledgement, with the time at which it stops waiting. */
+  readonly #resetting = new Map<TakenFlow, number>();
+  #ready: TakenFlow[] = [];
+  #generation = 0;
+
+  constructor(
+    readonly epoll: Epoll,
+    readonly maps: { flows: number; handshakes: number },
+    readonly counters: Counters,
+    readonly onEnd: (flow: TakenFlow) => void,
+    /** Writes a packet into the TUN, as if it had just arrived. */
+    readonly reinject: (packet: Uint8Array) => void,
+  ) {}
+
+  get(index: number, generation: number): TakenFlow | null {
+    const flow = this.#slots[index];
+    return flow && flow.generation === generation ? flow : null;
+  }
+
+  /** True while something has to be looked at again soon without an event. */
+  get restless(): boolean {
+    return this.#resetting.size > 0 || this.#ready.length > 0;
+  }
+  get busy(): boolean {
+    return this.#ready.length > 0;
+  }
+
+  /** Takes a flow. Throws KernelError or TableFull, with the flow as it was before. */
+  take(
+    identity: Identity,
+    keyString: string,
+    action: 'relay' | 'handle',
+    taken: readonly [number, number],
+  ): TakenFlow {
+    const fds = makeSockets(identity, taken);
+    const index = this.#free.pop() ?? this.#slots.length;
+    const flow = new TakenFlow(index, ++this.#generation, keyString, identity, action);
+    flow.fds[0] = fds[0];
+    flow.fds[1] = fds[1];
+    flow.state = action;
+    const result = mapUpdate(this.maps.flows, identity.key, identity.flowValue());
+    if (result < 0) {
+      discard(fds[0]);
+      discard(fds[1]);
+      this.#free.push(index);
+      if (result === -E.E2BIG) throw new TableFull();
+      throw new KernelError('bpf_map_update_elem', -result, 'flows');
+    }
+    // The point of no return: from here on the kernel delivers to our sockets.
+    this.#slots[index] = flow;
+    this.byKey.set(keyString, flow);
+    identity.handshake[HANDSHAKE_STATE] = State.FORWARD;
+    mapUpdate(this.maps.handshakes, identity.key, identity.handshake);
+    if (action === 'relay') this.#watch(flow);
+    this.counters.add('intercepted', 1);
+    this.counters.add('active', 1);
+    return flow;
+  }
+
+  /** From a handler to the relay; `pending[side]` was read from that side and not passed on yet. */
+  relay(flow: TakenFlow, pending: readonly [Uint8Array | null, Uint8Array | null]): void {
+    flow.state = 'relay';
+    flow.directions[CLIENT].pending = pending[CLIENT];
+    flow.directions[SERVER].pending = pending[SERVER];
+    this.#watch(flow);
+    this.#ready.push(flow);
+  }
+
+  #watch(flow: TakenFlow): void {
+    this.epoll.add(flow.fds[CLIENT], flow.index * 2, flow.generation);
+    this.epoll.add(flow.fds[SERVER], flow.index * 2 + 1, flow.generation);
+  }
+
+  /** An event on the socket that faces `side`. */
+  onEvent(flow: TakenFlow, side: Side, events: number): void {
+    if (flow.finished) return;
+    if (flow.orphaned[side]) {
+      this.#checkOrphan(flow, side);
+      return;
+    }
+    const mine = flow.directions[side];
+    if (events & (EPOLLRDHUP | EPOLLHUP | EPOLLERR)) mine.finComing = true;
+    if (events & (EPOLLIN | EPOLLRDHUP | EPOLLHUP | EPOLLERR)) this.#pump(flow, side);
+    if (events & (EPOLLOUT | EPOLLERR) && !flow.finished) this.#pumpOther(flow, side);
+    if (!flow.finished) this.#checkClosed(flow);
+  }
+
+  /** Room in the socket that faces `side` matters only if the other direction has something in transit. */
+  #pumpOther(flow: TakenFlow, side: Side): void {
+    const from: Side = side === CLIENT ? SERVER : CLIENT;
+    const other = flow.directions[from];
+    if (other.queued > 0 || other.pending) this.#pump(flow, from);
+  }
+
+  #pump(flow: TakenFlow, from: Side): void {
+    const direction = flow.directions[from];
+    const before = direction.bytes;
+    const result = pump(flow, from);
+    if (direction.bytes !== before) {
+      this.counters.add(from === CLIENT ? 'toServer' : 'toClient', direction.bytes - before);
+    }
+    if (result === 'more') this.#ready.push(flow);
+    else if (result === 'sourceFailed') this.#passReset(flow, from);
+    else if (result === 'targetFailed') this.#passReset(flow, from === CLIENT ? SERVER : CLIENT);
+  }
+
+  /** The socket that faces `from` was reset: the other end gets a reset, behind the bytes that came before it. */
+  #passReset(flow: TakenFlow, from: Side): void {
+    if (flow.resetFrom !== -1) {
+      this.abort(flow);
+      return;
+    }
+    flow.resetFrom = from;
+    // What it had sent before is still readable (tcp_recvmsg() looks at the queue first).
+    flow.directions[from].finComing = true;
+    if (!flow.directions[from].finSent) {
+      const result = pump(flow, from);
+      if (result === 'more' || (result === 'blocked' && flow.directions[from].queued > 0)) {
+        this.#resetting.set(flow, Date.now() + RESET_PATIENCE_MS);
+        return;
+      }
+    }
+    const other = from === CLIENT ? SERVER : CLIENT;
+    if (unacknowledged(flow.fds[other]) === 0) this.abort(flow);
+    else this.#resetting.set(flow, Date.now() + RESET_PATIENCE_MS);
+  }
+
+  #checkClosed(flow: TakenFlow): void {
+    if (!flow.directions[0].finSent || !flow.directions[1].finSent) return;
+    if (tcpState(flow.fds[0]) === TcpState.CLOSE && tcpState(flow.fds[1]) === TcpState.CLOSE) {
+      this.counters.add('closed', 1);
+      this.#finish(flow);
+    }
+  }
+
+  /** A handler has closed its socket: ours closes as the kernel would have closed it (tcp_close()). */
+  orphan(flow: TakenFlow, side: Side): void {
+    if (flow.finished || flow.orphaned[side]) return;
+    flow.orphaned[side] = true;
+    const fd = flow.fds[side];
+    if (hasResetOnClose(fd) || unread(fd) > 0) {
+      this.#closeWithReset(flow, side);
+    } else {
+      shutdownWrite(fd);
+      flow.activeClose[side] = true;
+      this.epoll.add(fd, flow.index * 2 + side, flow.generation);
+    }
+    this.#checkOrphan(flow, side);
+  }
+
+  #checkOrphan(flow: TakenFlow, side: Side): void {
+    const fd = flow.fds[side];
+    // Data for somebody who is gone is answered with a reset (RFC 9293 SHLD-3).
+    if (fd >= 0 && unread(fd) > 0) this.#closeWithReset(flow, side);
+    const gone = (s: Side) =>
+      flow.orphaned[s] && (flow.fds[s] < 0 || tcpState(flow.fds[s]) === TcpState.CLOSE);
+    if (!gone(CLIENT) || !gone(SERVER)) return;
+    this.counters.add(flow.fds[0] < 0 || flow.fds[1] < 0 ? 'reset' : 'closed', 1);
+    this.#finish(flow);
+  }
+
+  #closeWithReset(flow: TakenFlow, side: Side): void {
+    setResetOnClose(flow.fds[side]);
+    close(flow.fds[side]);
+    flow.fds[side] = -1;
+  }
+
+  /** Resets both ends, now. */
+  abort(flow: TakenFlow): void {
+    if (flow.finished) return;
+    for (const side of [CLIENT, SERVER] as const) {
+      if (flow.fds[side] >= 0) this.#closeWithReset(flow, side);
+    }
+    this.counters.add('reset', 1);
+    this.#finish(flow);
+  }
+
+  #finish(flow: TakenFlow): void {
+    flow.finished = true;
+    this.#resetting.delete(flow);
+    for (const side of [CLIENT, SERVER] as const) {
+      releasePipe(flow, side);
+      if (flow.fds[side] < 0) continue;
+      close(flow.fds[side]);
+      if (!flow.activeClose[side]) continue;
+      const other = side === CLIENT ? SERVER : CLIENT;
+      const { key, family } = flow.identity;
+      this.#reaper.add(
+        family,
+        key,
+        flow.identity.addressOffset(other),
+        flow.identity.port(other),
+        key,
+        flow.identity.addressOffset(side),
+        flow.identity.port(side),
+      );
+    }
+    this.#finished.push(flow);
+  }
+
+  /** Once a turn of the loop: other flows' turns, resets that waited, and what is finished leaves no trace. */
+  settle(now: number): void {
+    if (this.#ready.length > 0) {
+      const ready = this.#ready;
+      this.#ready = [];
+      for (const flow of ready) {
+        if (flow.finished || flow.state === 'handle') continue;
+        this.#pump(flow, CLIENT);
+        if (!flow.finished) this.#pump(flow, SERVER);
+        if (!flow.finished) this.#checkClosed(flow);
+      }
+    }
+    for (const [flow, deadline] of this.#resetting) {
+      const from = flow.resetFrom as Side;
+      const result = flow.directions[from].finSent ? 'ended' : pump(flow, from);
+      const other = from === CLIENT ? SERVER : CLIENT;
+      const waiting = result === 'more' || flow.directions[from].queued > 0;
+      if (now > deadline || (!waiting && unacknowledged(flow.fds[other]) === 0)) this.abort(flow);
+    }
+    if (this.#finished.length === 0) return;
+    this.#reaper.flush();
+    for (const flow of this.#finished) {
+      mapDelete(this.maps.flows, flow.identity.key);
+      this.byKey.delete(flow.keyString);
+      this.#slots[flow.index] = null;
+      this.#free.push(flow.index);
+      this.counters.add('active', -1);
+      for (const syn of flow.heldSyns ?? []) this.reinject(syn);
+      this.onEnd(flow);
+    }
+    this.#finished.length = 0;
+  }
+}

@@ -1,0 +1,117 @@
+/** The other half of bpf/layout.h: offsets and sizes of what the maps hold. Change both together. */
+import type { HandshakeRecord, SynRecord } from '../flow/record.js';
+
+export const KEY_BYTES = 36;
+export const SIDE_BYTES = 20;
+export const HANDSHAKE_BYTES = 56;
+export const FLOW_BYTES = 2 * SIDE_BYTES;
+export const HANDSHAKE_STATE = 40;
+export const HANDSHAKE_CLIENT = 44;
+export const HANDSHAKE_RULE = 45;
+export const State = { HELD: 4, FORWARD: 5 } as const;
+
+export const Has = { MSS: 1, WSCALE: 2, SACK: 4, TS: 8, ECN: 16, SCALED_WINDOW: 32 } as const;
+
+export const MAX_WORKERS = 16;
+export const MAX_RULES = 256;
+export const RULE_BYTES = 72;
+
+/** Offsets in struct config. */
+export const Config = {
+  heartbeat: 0,
+  tun: 128,
+  workers: 192,
+  mark: 196,
+  markMask: 200,
+  bank: 204,
+  ruleCount: 208,
+  ports: 216,
+  bytes: 8408,
+} as const;
+
+/** Names of enum counter, in its order. */
+export const kernelCounters = [
+  'seen',
+  'completed',
+  'refused',
+  'unanswered',
+  'unmatched',
+  'noData',
+  'asymmetric',
+  'unsupportedOption',
+  'dataInSyn',
+  'simultaneousOpen',
+  'midstream',
+  'engineStale',
+  'decided',
+  'ecn',
+] as const;
+
+/** Counters that a worker keeps, by index into its shared Float64Array. */
+export const workerCounters = [
+  'intercepted',
+  'active',
+  'closed',
+  'reset',
+  'released',
+  'toServer',
+  'toClient',
+  'failed',
+  'tableFull',
+  'decided',
+  'endedInHold',
+] as const;
+export type WorkerCounter = (typeof workerCounters)[number];
+
+/** One end's half of a handshake entry, read where it lies. */
+export class SideView {
+  readonly #view: DataView;
+  constructor(
+    buffer: ArrayBufferLike,
+    readonly offset: number,
+  ) {
+    this.#view = new DataView(buffer, offset, SIDE_BYTES);
+  }
+  get isn(): number {
+    return this.#view.getUint32(0, true);
+  }
+  get tsval(): number {
+    return this.#view.getUint32(4, true);
+  }
+  get window(): number {
+    return this.#view.getUint16(8, true);
+  }
+  get mss(): number {
+    return this.#view.getUint16(10, true);
+  }
+  get scale(): number {
+    return this.#view.getUint8(12);
+  }
+  get has(): number {
+    return this.#view.getUint8(13);
+  }
+  get ttl(): number {
+    return this.#view.getUint8(14);
+  }
+  get tos(): number {
+    return this.#view.getUint8(15);
+  }
+}
+
+export function synRecord(side: SideView): SynRecord {
+  const has = side.has;
+  return {
+    isn: side.isn,
+    mss: has & Has.MSS ? side.mss : null,
+    windowScale: has & Has.WSCALE ? side.scale : null,
+    sackPermitted: (has & Has.SACK) !== 0,
+    timestamps: (has & Has.TS) !== 0,
+    ecn: (has & Has.ECN) !== 0,
+    ttl: side.ttl,
+  };
+}
+
+export function handshakeRecord(bytes: Uint8Array, clientSide: number): HandshakeRecord {
+  const at = (side: number) => new SideView(bytes.buffer, bytes.byteOffset + side * SIDE_BYTES);
+  return { client: synRecord(at(clientSide)), server: synRecord(at(1 - clientSide)) };
+}

@@ -1,0 +1,51 @@
+import type { Endpoint, HandshakeRecord } from '../flow/record.js';
+import type { RuleInput } from '../policy/rules.js';
+import type { Decision } from './messages.js';
+
+/** A connection whose first data is held until you have decided. */
+export interface Candidate {
+  client: Endpoint;
+  server: Endpoint;
+  handshake: HandshakeRecord;
+  /** Index of the rule that selected it. */
+  rule: number;
+  /** Who spoke first. */
+  from: 'client' | 'server';
+  /** The payload of the first held segment: at most one MSS. */
+  bytes: Uint8Array;
+}
+
+/**
+ * `forward`: nobody was ever there, and no socket is made. `relay`: bytes move in the kernel. `handle`: the flow comes
+ * out of the iterator. `reset`: both ends are reset. When it throws, the flow is forwarded.
+ */
+export type Decide = (candidate: Candidate) => Decision | Promise<Decision>;
+
+export interface LogEvent {
+  level: 'info' | 'warn' | 'error';
+  event: string;
+  message: string;
+  syscall?: string;
+  errno?: string;
+}
+
+export interface InterceptOptions {
+  /** Interfaces that the connections come in by: those that face the clients and those that face the servers. */
+  interfaces: string[];
+  /** The first rule that matches decides; none: forward. */
+  rules: RuleInput[];
+  /** Engine threads, 1 to 16; default 1. */
+  workers?: number;
+  /** How long taken flows may go on after close(), in seconds; default 5. */
+  drainSeconds?: number;
+  /** Flows taken at once; more are forwarded and counted as `tableFull`. Default 100,000. */
+  flowLimit?: number;
+  /** Closes the interception when it fires. */
+  signal?: AbortSignal;
+  /**
+   * Decides in place of the rules' actions. A URL names a module whose default export decides inside the engine thread,
+   * at once and without a promise: the quickest way.
+   */
+  decide?: Decide | URL;
+  log?: (event: LogEvent) => void;
+}

@@ -1,0 +1,97 @@
+/**
+ * The relay: bytes from one socket to the other, with the receiver's back-pressure reaching the sender.
+ *
+ * The first bytes go through one small static buffer, which costs less than two splice(2) calls and a pipe; a direction
+ * that fills it is a stream, and from then on its bytes stay in the kernel. What the other side does not take at once
+ * waits in a pipe.
+ */
+import { E } from '../kernel/ffi.js';
+import { recv, send, shutdownWrite, wouldBlock, write } from '../kernel/socket.js';
+import { PIPE_BYTES, PipePool, splice } from '../kernel/splice.js';
+import type { Side, TakenFlow } from './taken.js';
+
+const SMALL = 16384;
+const buffer = new Uint8Array(SMALL);
+export const pipes = new PipePool();
+
+/** What `pump` found: blocked (an event will come), more (call again: none will), ended (its FIN has been sent), or which socket failed. */
+export type PumpResult = 'blocked' | 'more' | 'ended' | 'sourceFailed' | 'targetFailed';
+/** Rounds before other flows get their turn. */
+const TURN = 32;
+
+/** Moves what there is from socket `from` to the other. */
+export function pump(flow: TakenFlow, from: Side): PumpResult {
+  const direction = flow.directions[from];
+  const to: Side = from === 0 ? 1 : 0;
+  const source = flow.fds[from];
+  const target = flow.fds[to];
+  if (direction.finSent) return 'ended';
+  for (let round = 0; round < TURN; round++) {
+    while (direction.pending) {
+      const n = send(target, direction.pending, direction.pending.length);
+      if (n < 0) return wouldBlock(n) ? 'blocked' : 'targetFailed';
+      direction.bytes += n;
+      direction.pending = n === direction.pending.length ? null : direction.pending.subarray(n);
+    }
+    while (direction.queued > 0 && direction.pipe) {
+      const n = splice(direction.pipe.readEnd, target, direction.queued);
+      if (n <= 0) return wouldBlock(n) ? 'blocked' : 'targetFailed';
+      direction.queued -= n;
+      direction.bytes += n;
+    }
+    if (direction.eof) {
+      if (!flow.directions[to].eof) flow.activeClose[to] = true;
+      shutdownWrite(target);
+      direction.finSent = true;
+      releasePipe(flow, from);
+      return 'ended';
+    }
+    const n = direction.streaming ? fillPipe(flow, from, source) : passSmall(flow, from, source, target);
+    if (n === 0) direction.eof = true;
+    else if (n < 0) {
+      if (n === -E.EPIPE) return 'targetFailed';
+      releasePipe(flow, from);
+      return wouldBlock(n) ? 'blocked' : 'sourceFailed';
+    } else if (n < SMALL && !direction.streaming && !direction.finComing && direction.queued === 0) {
+      // A short read emptied the queue; what comes later raises a new edge (epoll(7)).
+      return 'blocked';
+    }
+  }
+  return 'more';
+}
+
+function passSmall(flow: TakenFlow, from: Side, source: number, target: number): number {
+  const direction = flow.directions[from];
+  const n = recv(source, buffer, SMALL);
+  if (n <= 0) return n;
+  const sent = send(target, buffer, n);
+  if (sent < 0 && !wouldBlock(sent)) return -E.EPIPE;
+  const done = Math.max(0, sent);
+  direction.bytes += done;
+  if (done < n) {
+    // An empty pipe holds at least 64 KiB (pipe(7)), so that this never comes up short.
+    direction.pipe ??= pipes.take();
+    write(direction.pipe.writeEnd, buffer.subarray(done, n), n - done);
+    direction.queued = n - done;
+  }
+  if (n === SMALL) direction.streaming = true;
+  return n;
+}
+
+function fillPipe(flow: TakenFlow, from: Side, source: number): number {
+  const direction = flow.directions[from];
+  direction.pipe ??= pipes.take();
+  const n = splice(source, direction.pipe.writeEnd, PIPE_BYTES);
+  if (n > 0) direction.queued += n;
+  return n;
+}
+
+/** Gives an empty pipe back; a pipe with bytes in it is closed with them when the flow is gone. */
+export function releasePipe(flow: TakenFlow, from: Side): void {
+  const direction = flow.directions[from];
+  if (!direction.pipe) return;
+  if (direction.queued === 0) pipes.giveBack(direction.pipe);
+  else pipes.destroy(direction.pipe);
+  direction.pipe = null;
+  direction.queued = 0;
+}

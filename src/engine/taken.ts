@@ -1,0 +1,132 @@
+/** A taken flow as its worker keeps it: two sockets, and for each direction what is in transit. */
+import { type Endpoint, formatEndpoint } from '../flow/record.js';
+import type { FlowInfo, FlowState } from '../flow/stats.js';
+import type { Pipe } from '../kernel/splice.js';
+import { formatAddress } from '../wire/address.js';
+import {
+  FLOW_BYTES,
+  HANDSHAKE_BYTES,
+  HANDSHAKE_CLIENT,
+  handshakeRecord,
+  KEY_BYTES,
+  SideView,
+} from './layout.js';
+
+/** Which socket, and which direction by its source: 0 faces the client, 1 the server. */
+export type Side = 0 | 1;
+export const CLIENT = 0;
+export const SERVER = 1;
+
+/** What one direction has in the middle; its source is the socket of the same index. */
+export class Direction {
+  pipe: Pipe | null = null;
+  /** Bytes in the pipe. */
+  queued = 0;
+  /** Bytes that a handler had read already, to be sent before anything else. */
+  pending: Uint8Array | null = null;
+  /** A burst filled the small buffer: from now on by splice(2). */
+  streaming = false;
+  /** The source has sent its FIN (perhaps with data before it that we have not read). */
+  finComing = false;
+  eof = false;
+  finSent = false;
+  bytes = 0;
+
+  reset(): void {
+    this.pipe = null;
+    this.queued = 0;
+    this.pending = null;
+    this.streaming = false;
+    this.finComing = false;
+    this.eof = false;
+    this.finSent = false;
+    this.bytes = 0;
+  }
+}
+
+/** The 4-tuple and handshake of a flow, copied from the kernel's map. */
+export class Identity {
+  readonly key: Uint8Array;
+  readonly handshake: Uint8Array;
+  readonly clientSide: 0 | 1;
+  readonly sides: [SideView, SideView];
+
+  constructor(key: Uint8Array, handshake: Uint8Array) {
+    this.key = key.slice(0, KEY_BYTES);
+    this.handshake = handshake.slice(0, HANDSHAKE_BYTES);
+    this.clientSide = this.handshake[HANDSHAKE_CLIENT] === 1 ? 1 : 0;
+    const at = (side: Side) => (side === CLIENT ? this.clientSide : 1 - this.clientSide);
+    this.sides = [
+      new SideView(this.handshake.buffer, at(CLIENT) * 20),
+      new SideView(this.handshake.buffer, at(SERVER) * 20),
+    ];
+  }
+
+  get family(): 4 | 6 {
+    const k = this.key;
+    for (let i = 0; i < 10; i++) if (k[i] !== 0) return 6;
+    return k[10] === 0xff && k[11] === 0xff ? 4 : 6;
+  }
+  /** Offset of an end's 16-byte address in the key. */
+  addressOffset(side: Side): number {
+    return (side === CLIENT ? this.clientSide : 1 - this.clientSide) * 16;
+  }
+  port(side: Side): number {
+    const at = 32 + (side === CLIENT ? this.clientSide : 1 - this.clientSide) * 2;
+    return ((this.key[at] as number) << 8) | (this.key[at + 1] as number);
+  }
+  endpoint(side: Side): Endpoint {
+    return {
+      address: formatAddress(this.key, this.addressOffset(side)),
+      port: this.port(side),
+      family: this.family,
+    };
+  }
+  /** The value of the `flows` map: both sides as the handshake left them. */
+  flowValue(): Uint8Array {
+    return this.handshake.subarray(0, FLOW_BYTES);
+  }
+  record() {
+    return handshakeRecord(this.handshake, this.clientSide);
+  }
+}
+
+export class TakenFlow {
+  readonly fds: [number, number] = [-1, -1];
+  readonly directions: [Direction, Direction] = [new Direction(), new Direction()];
+  state: FlowState = 'relay';
+  /** The side whose reset is being passed on once the other has everything that came before it; -1: none. */
+  resetFrom: Side | -1 = -1;
+  /** Which sockets sent a FIN before they had received one: these end in TIME_WAIT. */
+  readonly activeClose: [boolean, boolean] = [false, false];
+  /** SYNs that reuse the ports, waiting until this flow is gone. */
+  heldSyns: Uint8Array[] | null = null;
+  /** For a handler's flow: which of its sockets the handler has closed. */
+  readonly orphaned: [boolean, boolean] = [false, false];
+  readonly started = Date.now();
+  finished = false;
+
+  constructor(
+    readonly index: number,
+    readonly generation: number,
+    readonly keyString: string,
+    readonly identity: Identity,
+    readonly action: 'relay' | 'handle',
+  ) {}
+
+  info(): FlowInfo {
+    const { client, server } = this.identity.record();
+    const { isn: _c, ...clientSyn } = client;
+    const { isn: _s, ...serverSyn } = server;
+    return {
+      id: `${this.index}.${this.generation}`,
+      client: formatEndpoint(this.identity.endpoint(CLIENT)),
+      server: formatEndpoint(this.identity.endpoint(SERVER)),
+      state: this.directions[0].finSent || this.directions[1].finSent ? 'closing' : this.state,
+      action: this.action,
+      since: new Date(this.started).toISOString(),
+      bytes: { toServer: this.directions[CLIENT].bytes, toClient: this.directions[SERVER].bytes },
+      handshake: { client: clientSyn, server: serverSyn },
+    };
+  }
+}

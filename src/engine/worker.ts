@@ -1,0 +1,140 @@
+/** An engine worker: a thread that waits in epoll, takes flows over and relays them. It never enters the event loop. */
+import { type MessagePort, receiveMessageOnPort, workerData as untyped } from 'node:worker_threads';
+import { Epoll } from '../kernel/epoll.js';
+import { silence } from '../kernel/eventfd.js';
+import { mmapShared } from '../kernel/ffi.js';
+import { write } from '../kernel/socket.js';
+import { Counters } from './counters.js';
+import { FlowTable } from './flow-table.js';
+import { type DecideHere, Intake } from './intake.js';
+import { Config } from './layout.js';
+import type { FromWorker, ToWorker, WorkerData } from './messages.js';
+import type { Side, TakenFlow } from './taken.js';
+
+/** Generations start at 1, so that 0 marks what is not a flow. */
+const NOT_A_FLOW = 0;
+const TAG_TUN = 0;
+const TAG_WAKE = 1;
+/** Well below the second after which the tracker takes a silent engine for dead. */
+const HEARTBEAT_MS = 200;
+/** How often a reset that waits for acknowledgements looks again. */
+const RESTLESS_MS = 2;
+
+const data = untyped as WorkerData & { port: MessagePort };
+const { port } = data;
+const post = (message: FromWorker): void => port.postMessage(message);
+
+const decide: 'none' | 'main' | DecideHere =
+  data.decide === 'none' || data.decide === 'main' ? data.decide : (await import(data.decide)).default;
+
+const heartbeat = new BigUint64Array(
+  mmapShared(data.config, Config.bytes),
+  Config.heartbeat + data.index * 8,
+  1,
+);
+const epoll = new Epoll();
+const counters = new Counters(data.counters);
+const onEnd = (flow: TakenFlow): void => {
+  if (flow.action === 'handle') post({ type: 'ended', id: flow.index, generation: flow.generation });
+};
+const reinject = (packet: Uint8Array): void => {
+  write(data.tun, packet, packet.length);
+};
+const table = new FlowTable(
+  epoll,
+  { flows: data.flows, handshakes: data.handshakes },
+  counters,
+  onEnd,
+  reinject,
+);
+const intake = new Intake(data.tun, table, counters, data.actions, decide, post);
+
+let running = true;
+let drainUntil = 0;
+
+function onMessage(message: ToWorker): void {
+  switch (message.type) {
+    case 'rules':
+      intake.actions = message.actions;
+      break;
+    case 'decision':
+      intake.onDecision(message.id, message.decision);
+      break;
+    case 'relay': {
+      const flow = table.get(message.id, message.generation);
+      if (flow) table.relay(flow, [message.toServer, message.toClient]);
+      break;
+    }
+    case 'reset': {
+      const flow = table.get(message.id, message.generation);
+      if (flow) table.abort(flow);
+      break;
+    }
+    case 'sideClosed': {
+      const flow = table.get(message.id, message.generation);
+      if (flow) table.orphan(flow, message.side);
+      break;
+    }
+    case 'list':
+      post({
+        type: 'listed',
+        request: message.request,
+        flows: [...table.byKey.values()].map((flow) => flow.info()),
+      });
+      break;
+    case 'drain':
+      intake.draining = true;
+      intake.forwardAll();
+      drainUntil = Date.now() + message.milliseconds;
+      break;
+    case 'stop':
+      running = false;
+      break;
+  }
+}
+
+function timeout(now: number): number {
+  if (table.busy) return 0;
+  let wait = table.restless ? RESTLESS_MS : HEARTBEAT_MS;
+  const due = intake.nextDue(now);
+  if (due >= 0) wait = Math.min(wait, due);
+  if (drainUntil) wait = Math.min(wait, 20);
+  return wait;
+}
+
+function turn(): void {
+  const n = epoll.wait(timeout(Date.now()));
+  heartbeat[0] = process.hrtime.bigint();
+  let held = false;
+  for (let i = 0; i < n; i++) {
+    const tag = epoll.tag(i);
+    const generation = epoll.generation(i);
+    if (generation !== NOT_A_FLOW) {
+      const flow = table.get(tag >>> 1, generation);
+      if (flow) table.onEvent(flow, (tag & 1) as Side, epoll.events(i));
+    } else if (tag === TAG_TUN) held = true;
+    else {
+      silence(data.wake);
+      for (let got = receiveMessageOnPort(port); got; got = receiveMessageOnPort(port))
+        onMessage(got.message);
+    }
+  }
+  const now = Date.now();
+  intake.acknowledgeDue(now);
+  table.settle(now);
+  // Last, so that a port used again finds its old flow cleaned up.
+  if (held) intake.readHeld();
+  if (drainUntil && (table.byKey.size === 0 || now > drainUntil)) {
+    for (const flow of [...table.byKey.values()]) table.abort(flow);
+    table.settle(now);
+    drainUntil = 0;
+    post({ type: 'drained' });
+  }
+}
+
+epoll.addReadable(data.tun, TAG_TUN, NOT_A_FLOW);
+epoll.addReadable(data.wake, TAG_WAKE, NOT_A_FLOW);
+heartbeat[0] = process.hrtime.bigint();
+post({ type: 'ready' });
+while (running) turn();
+port.close();

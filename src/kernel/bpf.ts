@@ -1,0 +1,126 @@
+/** libbpf by FFI: loading an object, attaching to tc, and the map calls. Maps are used by descriptor. */
+import koffi from 'koffi';
+import { KernelError } from './errors.js';
+import { E, errno } from './ffi.js';
+
+const libbpf = (() => {
+  try {
+    return koffi.load('libbpf.so.1');
+  } catch (cause) {
+    throw new Error('libbpf.so.1 is missing: install the package libbpf1', { cause });
+  }
+})();
+
+const setPrint = libbpf.func('void *libbpf_set_print(void *)');
+const openCall = libbpf.func('void *bpf_object__open_file(str, void *)');
+const loadCall = libbpf.func('int bpf_object__load(void *)');
+const closeCall = libbpf.func('void bpf_object__close(void *)');
+const findProgram = libbpf.func('void *bpf_object__find_program_by_name(void *, str)');
+const programFd = libbpf.func('int bpf_program__fd(void *)');
+const findMap = libbpf.func('void *bpf_object__find_map_by_name(void *, str)');
+const mapFd = libbpf.func('int bpf_map__fd(void *)');
+const setMaxEntries = libbpf.func('int bpf_map__set_max_entries(void *, uint)');
+const hookCreate = libbpf.func('int bpf_tc_hook_create(void *)');
+const hookDestroy = libbpf.func('int bpf_tc_hook_destroy(void *)');
+const attachCall = libbpf.func('int bpf_tc_attach(void *, void *)');
+const detachCall = libbpf.func('int bpf_tc_detach(void *, void *)');
+const updateCall = libbpf.func('int bpf_map_update_elem(int, void *, void *, uint64_t)');
+const lookupCall = libbpf.func('int bpf_map_lookup_elem(int, void *, void *)');
+const deleteCall = libbpf.func('int bpf_map_delete_elem(int, void *)');
+const nextKeyCall = libbpf.func('int bpf_map_get_next_key(int, void *, void *)');
+const cpusCall = libbpf.func('int libbpf_num_possible_cpus()');
+
+/** Handle and priority of our tc filters: ours by number, so that a second attach replaces the first. */
+const FILTER_HANDLE = 0xde5;
+const FILTER_PRIORITY = 0xde5;
+export const Hook = { ingress: 1, egress: 2 } as const;
+const BPF_TC_F_REPLACE = 1;
+
+export class BpfObject {
+  readonly #object: unknown;
+
+  constructor(path: string, maxEntries: Record<string, number> = {}) {
+    setPrint(null);
+    this.#object = openCall(path, null);
+    if (!this.#object) throw new KernelError('bpf_object__open', errno(), path);
+    for (const [name, entries] of Object.entries(maxEntries)) {
+      setMaxEntries(findMap(this.#object, name), entries);
+    }
+    const result = loadCall(this.#object);
+    if (result < 0) {
+      closeCall(this.#object);
+      throw new KernelError('bpf_object__load', -result, path);
+    }
+  }
+
+  program(name: string): number {
+    return programFd(findProgram(this.#object, name));
+  }
+  map(name: string): number {
+    return mapFd(findMap(this.#object, name));
+  }
+  close(): void {
+    closeCall(this.#object);
+  }
+}
+
+const hook = Buffer.alloc(24);
+const options = Buffer.alloc(32);
+
+function fillHook(ifindex: number, points: number): void {
+  hook.fill(0);
+  hook.writeUInt32LE(24, 0);
+  hook.writeInt32LE(ifindex, 8);
+  hook.writeInt32LE(points, 12);
+}
+
+function fillOptions(program: number, flags: number): void {
+  options.fill(0);
+  options.writeUInt32LE(32, 0);
+  options.writeInt32LE(program, 8);
+  options.writeUInt32LE(flags, 12);
+  options.writeUInt32LE(FILTER_HANDLE, 20);
+  options.writeUInt32LE(FILTER_PRIORITY, 24);
+}
+
+/** Attaches a program, in place of our earlier one if there is one. */
+export function attach(ifindex: number, point: number, program: number, what: string): void {
+  fillHook(ifindex, point);
+  const made = hookCreate(hook);
+  if (made < 0 && made !== -E.EEXIST) throw new KernelError('bpf_tc_hook_create', -made, what);
+  fillOptions(program, BPF_TC_F_REPLACE);
+  const result = attachCall(hook, options);
+  if (result < 0) throw new KernelError('bpf_tc_attach', -result, what);
+}
+
+/** Returns true when there was a program of ours to detach. */
+export function detach(ifindex: number, point: number): boolean {
+  fillHook(ifindex, point);
+  fillOptions(0, 0);
+  return detachCall(hook, options) === 0;
+}
+
+/** Removes the clsact qdisc and every filter on it. */
+export function removeClsact(ifindex: number): void {
+  fillHook(ifindex, Hook.ingress | Hook.egress);
+  hookDestroy(hook);
+}
+
+export const possibleCpus: number = cpusCall();
+
+/** Returns 0, or -errno. Never throws: these are called once or twice a flow. */
+export const mapUpdate = (map: number, key: Uint8Array, value: Uint8Array): number =>
+  updateCall(map, key, value, 0);
+export const mapLookup = (map: number, key: Uint8Array, value: Uint8Array): number =>
+  lookupCall(map, key, value);
+export const mapDelete = (map: number, key: Uint8Array): number => deleteCall(map, key);
+export const mapNextKey = (map: number, key: Uint8Array | null, next: Uint8Array): number =>
+  nextKeyCall(map, key, next);
+
+/** The sum over all CPUs of one element of a per-CPU array of 64-bit counters. */
+export function sumPerCpu(map: number, index: number): number {
+  const key = new Uint8Array(new Uint32Array([index]).buffer);
+  const values = new BigUint64Array(possibleCpus);
+  if (mapLookup(map, key, new Uint8Array(values.buffer)) < 0) return 0;
+  return Number(values.reduce((a, b) => a + b, 0n));
+}

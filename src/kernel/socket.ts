@@ -1,0 +1,168 @@
+/** TCP sockets by descriptor: what node:net has no words for. */
+import { check, E, errno, libc } from './ffi.js';
+
+const AF_INET = 2;
+const AF_INET6 = 10;
+const SOCK_STREAM = 1;
+const SOCK_NONBLOCK = 0o4000;
+const SOCK_CLOEXEC = 0o2000000;
+export const SOL_IP = 0;
+export const SOL_SOCKET = 1;
+export const SOL_TCP = 6;
+export const SOL_IPV6 = 41;
+const IP_TRANSPARENT = 19;
+const IPV6_TRANSPARENT = 75;
+const SO_LINGER = 13;
+const TCP_NODELAY = 1;
+const TCP_MAXSEG = 2;
+const TCP_INFO = 11;
+const SIOCOUTQ = 0x5411;
+const SIOCINQ = 0x541b;
+const MSG_NOSIGNAL = 0x4000;
+export const SHUT_WR = 1;
+
+/** States of `include/net/tcp_states.h`. */
+export const TcpState = { ESTABLISHED: 1, TIME_WAIT: 6, CLOSE: 7 } as const;
+
+const socketCall = libc.func('int socket(int, int, int)');
+const bindCall = libc.func('int bind(int, void *, uint)');
+const connectCall = libc.func('int connect(int, void *, uint)');
+const setsockoptCall = libc.func('int setsockopt(int, int, int, void *, uint)');
+const getsockoptCall = libc.func('int getsockopt(int, int, int, void *, void *)');
+const shutdownCall = libc.func('int shutdown(int, int)');
+const closeCall = libc.func('int close(int)');
+const dupCall = libc.func('int fcntl(int, int, int)');
+const recvCall = libc.func('int64_t recv(int, void *, size_t, int)');
+const sendCall = libc.func('int64_t send(int, void *, size_t, int)');
+const writeCall = libc.func('int64_t write(int, void *, size_t)');
+const readCall = libc.func('int64_t read(int, void *, size_t)');
+const ioctlCall = libc.func('int ioctl(int, ulong, void *)');
+
+const word = new Int32Array(2);
+const length = new Uint32Array(1);
+const wordBytes = new Uint8Array(word.buffer);
+
+export function tcpSocket(family: 4 | 6): number {
+  return check(
+    socketCall(family === 4 ? AF_INET : AF_INET6, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0),
+    'socket',
+  );
+}
+
+/** Sets a socket option to a 32-bit value. */
+export function setOption(fd: number, level: number, name: number, value: number, what: string): void {
+  word[0] = value;
+  check(setsockoptCall(fd, level, name, wordBytes, 4), 'setsockopt', what);
+}
+
+export function setOptionBytes(
+  fd: number,
+  level: number,
+  name: number,
+  value: Uint8Array,
+  length: number,
+  what: string,
+): void {
+  check(setsockoptCall(fd, level, name, value, length), 'setsockopt', what);
+}
+
+/** Lets a socket use addresses that are not this machine's (ip(7), IP_TRANSPARENT). Needs CAP_NET_ADMIN. */
+export function setTransparent(fd: number, family: 4 | 6): void {
+  if (family === 4) setOption(fd, SOL_IP, IP_TRANSPARENT, 1, 'IP_TRANSPARENT');
+  else setOption(fd, SOL_IPV6, IPV6_TRANSPARENT, 1, 'IPV6_TRANSPARENT');
+}
+
+export const setNoDelay = (fd: number): void => setOption(fd, SOL_TCP, TCP_NODELAY, 1, 'TCP_NODELAY');
+export const setMaxSegment = (fd: number, mss: number): void =>
+  setOption(fd, SOL_TCP, TCP_MAXSEG, mss, 'TCP_MAXSEG');
+
+/** Makes the next close() send a reset and forget what was queued (socket(7), SO_LINGER 0). */
+export function setResetOnClose(fd: number): void {
+  word[0] = 1;
+  word[1] = 0;
+  check(setsockoptCall(fd, SOL_SOCKET, SO_LINGER, wordBytes, 8), 'setsockopt', 'SO_LINGER');
+}
+
+/** True when setResetOnClose(), or a program's own SO_LINGER 0, is in force. */
+export function hasResetOnClose(fd: number): boolean {
+  length[0] = 8;
+  return getsockoptCall(fd, SOL_SOCKET, SO_LINGER, wordBytes, length) === 0 && word[0] === 1 && word[1] === 0;
+}
+
+const sockaddr = new Uint8Array(28);
+
+function fillSockaddr(family: 4 | 6, address: Uint8Array, offset: number, port: number): number {
+  sockaddr.fill(0);
+  sockaddr[0] = family === 4 ? AF_INET : AF_INET6;
+  sockaddr[2] = port >> 8;
+  sockaddr[3] = port & 0xff;
+  if (family === 4) for (let i = 0; i < 4; i++) sockaddr[4 + i] = address[offset + 12 + i] as number;
+  else for (let i = 0; i < 16; i++) sockaddr[8 + i] = address[offset + i] as number;
+  return family === 4 ? 16 : 28;
+}
+
+/** `address` holds 16 bytes at `offset`; IPv4 is v4-mapped. */
+export function bind(fd: number, family: 4 | 6, address: Uint8Array, offset: number, port: number): void {
+  check(bindCall(fd, sockaddr, fillSockaddr(family, address, offset, port)), 'bind');
+}
+
+export function connect(fd: number, family: 4 | 6, address: Uint8Array, offset: number, port: number): void {
+  check(connectCall(fd, sockaddr, fillSockaddr(family, address, offset, port)), 'connect');
+}
+
+/** Returns bytes, 0 at the end of the stream, or -errno. Never throws: this is the relay's inner loop. */
+export function recv(fd: number, buffer: Uint8Array, length: number): number {
+  const n = recvCall(fd, buffer, length, 0);
+  return n < 0 ? -errno() : n;
+}
+
+/** Returns bytes taken, or -errno. */
+export function send(fd: number, buffer: Uint8Array, length: number): number {
+  const n = sendCall(fd, buffer, length, MSG_NOSIGNAL);
+  return n < 0 ? -errno() : n;
+}
+
+export function read(fd: number, buffer: Uint8Array, length: number): number {
+  const n = readCall(fd, buffer, length);
+  return n < 0 ? -errno() : n;
+}
+
+export function write(fd: number, buffer: Uint8Array, length: number): number {
+  const n = writeCall(fd, buffer, length);
+  return n < 0 ? -errno() : n;
+}
+
+/** Sends a FIN behind what is queued. A connection that is gone already (ENOTCONN) needs none. */
+export const shutdownWrite = (fd: number): void => {
+  shutdownCall(fd, SHUT_WR);
+};
+
+export const close = (fd: number): void => {
+  closeCall(fd);
+};
+
+/** A second descriptor for the same socket, closed on exec. */
+export function duplicate(fd: number): number {
+  const F_DUPFD_CLOEXEC = 1030;
+  return check(dupCall(fd, F_DUPFD_CLOEXEC, 0), 'fcntl', 'F_DUPFD_CLOEXEC');
+}
+
+const state = new Uint8Array(4);
+
+/** The connection's state, as in TcpState. */
+export function tcpState(fd: number): number {
+  length[0] = 1;
+  return getsockoptCall(fd, SOL_TCP, TCP_INFO, state, length) < 0 ? TcpState.CLOSE : (state[0] as number);
+}
+
+/** Bytes sent and not yet acknowledged, plus those not sent (tcp(7), SIOCOUTQ). */
+export function unacknowledged(fd: number): number {
+  return ioctlCall(fd, SIOCOUTQ, wordBytes) < 0 ? 0 : (word[0] as number);
+}
+
+/** Bytes received and not read (tcp(7), SIOCINQ). */
+export function unread(fd: number): number {
+  return ioctlCall(fd, SIOCINQ, wordBytes) < 0 ? 0 : (word[0] as number);
+}
+
+export const wouldBlock = (result: number): boolean => result === -E.EAGAIN || result === -E.EINTR;

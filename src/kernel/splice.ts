@@ -1,0 +1,54 @@
+/** splice(2) through pipes that are borrowed only while bytes are in transit: six descriptors a flow otherwise. */
+import { check, errno, libc } from './ffi.js';
+import { close } from './socket.js';
+
+const SPLICE_F_MOVE = 1;
+const SPLICE_F_NONBLOCK = 2;
+const F_SETPIPE_SZ = 1031;
+/** Bytes that one direction of one flow can have in the middle, beyond the two sockets' own buffers. */
+export const PIPE_BYTES = 1 << 18;
+const KEPT = 64;
+
+const pipeCall = libc.func('int pipe2(void *, int)');
+const spliceCall = libc.func('int64_t splice(int, void *, int, void *, size_t, uint)');
+const fcntlCall = libc.func('int fcntl(int, int, int)');
+
+export interface Pipe {
+  readonly readEnd: number;
+  readonly writeEnd: number;
+}
+
+const ends = new Int32Array(2);
+const endBytes = new Uint8Array(ends.buffer);
+
+export class PipePool {
+  readonly #free: Pipe[] = [];
+
+  take(): Pipe {
+    const pipe = this.#free.pop();
+    if (pipe) return pipe;
+    check(pipeCall(endBytes, 0o2004000), 'pipe2');
+    const made = { readEnd: ends[0] as number, writeEnd: ends[1] as number };
+    // May be refused above the user's pipe quota (pipe(7)); 64 KiB then serve.
+    fcntlCall(made.writeEnd, F_SETPIPE_SZ, PIPE_BYTES);
+    return made;
+  }
+
+  /** The pipe must be empty. */
+  giveBack(pipe: Pipe): void {
+    if (this.#free.length < KEPT) this.#free.push(pipe);
+    else this.destroy(pipe);
+  }
+
+  /** For a pipe that still holds bytes of a flow that is gone. */
+  destroy(pipe: Pipe): void {
+    close(pipe.readEnd);
+    close(pipe.writeEnd);
+  }
+}
+
+/** Moves up to `length` bytes; returns how many, 0 at the end of the stream, or -errno. */
+export function splice(from: number, to: number, length: number): number {
+  const n = spliceCall(from, null, to, null, length, SPLICE_F_MOVE | SPLICE_F_NONBLOCK);
+  return n < 0 ? -errno() : n;
+}
