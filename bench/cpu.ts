@@ -4,7 +4,7 @@ import { run } from './process.js';
 
 const spinner = fileURLToPath(new URL('spinner.js', import.meta.url));
 /** Node starts slowly at SCHED_IDLE on a busy core. */
-const leadMilliseconds = 700;
+const leadMilliseconds = 1000;
 
 export interface Window {
   from: number;

@@ -1,14 +1,23 @@
 /**
  * Opens short connections at a fixed rate, whatever the answers do, and times each: node open-loop.js ADDRESS PORT PATH
- * RATE FROM UNTIL (milliseconds since the epoch). Blocking system calls of one thread, since an event loop's own queueing would
- * be a good part of the 100 microseconds that are measured. Prints one JSON object.
+ * RATE FROM UNTIL (milliseconds since the epoch). Blocking system calls of a few threads, since an event loop's own queueing would
+ * be a good part of the 100 microseconds that are measured. Begins a little before FROM, so that it runs compiled and evenly in
+ * the window, and times only the window. Prints one JSON object.
  */
+import { once as nextEvent } from 'node:events';
+import { isMainThread, parentPort, Worker, workerData } from 'node:worker_threads';
 import koffi from 'koffi';
 
-const [address = '', port = '', path = '', rateText = '', fromText = '', untilText = ''] = process.argv.slice(2);
+const [address = '', port = '', path = '', rateText = '', fromText = '', untilText = ''] =
+  process.argv.slice(2);
 const rate = Number(rateText);
 const from = Number(fromText);
 const until = Number(untilText);
+const runUpSeconds = 0.4;
+/** One connection that stalls must not delay the next ones. */
+const threads = 4;
+const runUp = Math.round(runUpSeconds * rate);
+const total = Math.round(((until - from) / 1000) * rate);
 
 const libc = koffi.load('libc.so.6');
 const socket = libc.func('int socket(int, int, int)');
@@ -66,29 +75,36 @@ function once(start: number): { first: number; last: number } | null {
   }
 }
 
-const begin = performance.now() + (from - Date.now());
-const total = Math.round(((until - from) / 1000) * rate);
-const firsts: number[] = [];
-const lasts: number[] = [];
-let failed = 0;
-let late = 0;
-for (let i = 0; i < total; i += 1) {
-  const due = begin + (i * 1000) / rate;
-  const ready = performance.now();
-  if (ready < due) sleepUntil(due);
-  else late += 1;
-  // Timed from when it was due if an earlier one is to blame for the delay, and from now if only the timer is.
-  const took = once(ready < due ? performance.now() : due);
-  if (took === null) failed += 1;
-  else {
-    firsts.push(took.first);
-    lasts.push(took.last);
+interface Share {
+  failed: number;
+  late: number;
+  firsts: number[];
+  lasts: number[];
+}
+
+/** Connections `offset`, `offset + threads` and so on. */
+function load(offset: number): Share {
+  const share: Share = { failed: 0, late: 0, firsts: [], lasts: [] };
+  const begin = performance.now() + (from - Date.now());
+  for (let i = offset - runUp; i < total; i += threads) {
+    const due = begin + (i * 1000) / rate;
+    const ready = performance.now();
+    if (ready < due) sleepUntil(due);
+    else if (i >= 0) share.late += 1;
+    // Timed from when it was due if an earlier one is to blame for the delay, and from now if only the timer is.
+    const took = once(ready < due ? performance.now() : due);
+    if (took === null) share.failed += 1;
+    else if (i >= 0) {
+      share.firsts.push(took.first);
+      share.lasts.push(took.last);
+    }
+    // A path that swallows connections costs two seconds each: stop soon after the window rather than hours later.
+    if (Date.now() > until + 5000) {
+      share.failed += Math.floor((total - 1 - i) / threads);
+      break;
+    }
   }
-  // A path that swallows connections costs two seconds each: stop soon after the window rather than hours later.
-  if (Date.now() > until + 5000) {
-    failed += total - i - 1;
-    break;
-  }
+  return share;
 }
 
 function percentile(values: number[], share: number): number {
@@ -96,14 +112,29 @@ function percentile(values: number[], share: number): number {
   return (sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))] ?? Number.NaN) * 1000;
 }
 
-process.stdout.write(
-  `${JSON.stringify({
-    total,
-    failed,
-    late,
+if (isMainThread) {
+  const shares = await Promise.all(
+    Array.from({ length: threads }, async (_, offset) => {
+      const worker = new Worker(new URL(import.meta.url), {
+        argv: process.argv.slice(2),
+        workerData: offset,
+      });
+      const [share] = (await nextEvent(worker, 'message')) as [Share];
+      return share;
+    }),
+  );
+  const firsts = shares.flatMap((share) => share.firsts);
+  const lasts = shares.flatMap((share) => share.lasts);
+  const result = {
+    total: total + runUp,
+    failed: shares.reduce((sum, share) => sum + share.failed, 0),
+    late: shares.reduce((sum, share) => sum + share.late, 0),
     firstP50: percentile(firsts, 0.5),
     firstP99: percentile(firsts, 0.99),
     lastP50: percentile(lasts, 0.5),
     lastP99: percentile(lasts, 0.99),
-  })}\n`,
-);
+  };
+  process.stdout.write(`${JSON.stringify(result)}\n`);
+} else {
+  parentPort?.postMessage(load(workerData as number));
+}

@@ -4,6 +4,8 @@ import { setTimeout as sleep } from 'node:timers/promises';
 
 /** Every child that is not known to have ended: whatever goes wrong, nothing that the benchmark started outlives it. */
 const living = new Set<ChildProcess>();
+/** Those of them that are waited for: an interrupted run ends these, and stops the others in order. */
+const awaited = new Set<ChildProcess>();
 
 export class CommandFailed extends Error {}
 
@@ -25,6 +27,7 @@ export async function run(
 ): Promise<string> {
   const { seconds = 30, input, quiet = false } = options;
   const child = launch(argv, ['pipe', quiet ? 'ignore' : 'pipe', 'pipe']);
+  awaited.add(child);
   let stdout = '';
   let stderr = '';
   child.stdout?.setEncoding('utf8').on('data', (text: string) => {
@@ -48,6 +51,7 @@ export async function run(
     return stdout;
   } finally {
     clearTimeout(timer);
+    awaited.delete(child);
   }
 }
 
@@ -81,6 +85,11 @@ export class Background {
   get pid(): number {
     if (this.#child.pid === undefined) throw new CommandFailed(`${this.#name} did not start`);
     return this.#child.pid;
+  }
+
+  /** The end of what it wrote to its stderr. */
+  get complaints(): string {
+    return this.#stderr.trim().slice(-1000);
   }
 
   write(text: string): void {
@@ -121,7 +130,11 @@ export class Background {
   }
 }
 
-/** The last resort of an interrupted run. */
+/** Makes whatever waits for a command fail now. */
+export function killAwaited(): void {
+  for (const child of awaited) child.kill('SIGKILL');
+}
+
 export function killAll(): void {
   for (const child of living) child.kill('SIGKILL');
 }

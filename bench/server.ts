@@ -18,10 +18,9 @@ export async function startServer(site: Site, directory: string): Promise<Backgr
     `daemon off;
 user root;
 worker_processes 1;
-worker_rlimit_nofile 65536;
 pid ${join(directory, 'nginx.pid')};
 error_log stderr error;
-events { worker_connections 32768; }
+events { worker_connections 8192; }
 http {
   access_log off;
   sendfile on;
@@ -57,7 +56,15 @@ http {
 /** What the server takes its client for, against what the client is: a subject that shows its own address has no place here. */
 export async function whoami(site: Site): Promise<string> {
   const url = `http://${site.serverAddress}/whoami`;
-  const argv = ['curl', '-sS', '-m', '5', '-w', '\n%{local_ip}:%{local_port} %{remote_ip}:%{remote_port}', url];
+  const argv = [
+    'curl',
+    '-sS',
+    '-m',
+    '5',
+    '-w',
+    '\n%{local_ip}:%{local_port} %{remote_ip}:%{remote_port}',
+    url,
+  ];
   const [seen, real] = (await run(site.inside('client', argv))).split('\n');
   if (seen !== real) throw new CommandFailed(`the server was shown "${seen}" where the client has "${real}"`);
   return seen ?? '';

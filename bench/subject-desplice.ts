@@ -22,7 +22,10 @@ async function running(
   }
   return {
     pid: process.pid,
-    treated: async () => count(await stats()),
+    async treated() {
+      const now = await stats();
+      return { count: count(now), detail: `${JSON.stringify(now)} ${process.complaints}` };
+    },
     async deactivate() {
       if (!(await process.stop(15))) throw new CommandFailed('the engine did not end within 15 s of SIGTERM');
     },

@@ -3,7 +3,6 @@ import net from 'node:net';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Background, run } from './process.js';
-import type { Site } from './site.js';
 import type { Subject } from './subjects.js';
 
 const port = 8080;
@@ -23,7 +22,7 @@ const rules = `table ip bench {
 
 const configuration = (stats: string): string => `global
   nbthread 1
-  maxconn 20000
+  maxconn 6000
   stats socket ${stats} mode 600
 defaults
   mode tcp
@@ -67,7 +66,8 @@ export const haproxy: Subject = {
     return {
       pid: process.pid,
       async treated() {
-        return Number(/^CumReq: (\d+)$/m.exec(await ask(stats, 'show info'))?.[1] ?? 0);
+        const info = await ask(stats, 'show info');
+        return { count: Number(/^CumReq: (\d+)$/m.exec(info)?.[1] ?? 0), detail: '' };
       },
       deactivate,
     };

@@ -8,11 +8,17 @@ export interface Subject {
   activate(site: Site, directory: string): Promise<Active>;
 }
 
+export interface Treated {
+  count: number;
+  /** What else it can say, for the message when `count` is too low. */
+  detail: string;
+}
+
 export interface Active {
   /** The process whose memory is its own, or null. */
   pid: number | null;
   /** Connections that it has dealt with as it should, or null when there is no such number. Failing open looks fast. */
-  treated(): Promise<number | null>;
+  treated(): Promise<Treated | null>;
   deactivate(): Promise<void>;
 }
 

@@ -26,7 +26,16 @@ export async function wrk(
 ): Promise<WrkResult> {
   const lua = join(directory, 'done.lua');
   writeFileSync(lua, script);
-  const argv = ['wrk', '-t1', `-c${options.connections}`, `-d${options.seconds}s`, '--timeout', '2s', '-s', lua];
+  const argv = [
+    'wrk',
+    '-t1',
+    `-c${options.connections}`,
+    `-d${options.seconds}s`,
+    '--timeout',
+    '2s',
+    '-s',
+    lua,
+  ];
   if (options.close) argv.push('-H', 'Connection: close');
   argv.push(`http://${site.serverAddress}${options.path}`);
   const text = await run(site.inside('client', argv), { seconds: options.seconds + 15 });

@@ -5,16 +5,9 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { Command } from 'commander';
 import { ControlError } from '../control/error.js';
+import type { Running } from '../demo/place.js';
 import { createScreen, type Screen } from '../demo/screen.js';
-import {
-  type Cast,
-  compare,
-  largeOne,
-  type Stage,
-  smallOnes,
-  startEngine,
-  startServer,
-} from '../demo/story.js';
+import { compare, largeOne, type Stage, smallOnes, startEngine, startServer } from '../demo/story.js';
 import { type Lab, labDown, labUp, picture } from '../lab/index.js';
 import { Exit } from './fail.js';
 
@@ -42,7 +35,7 @@ Examples:
 async function demo({ keep = false }: { keep?: boolean }): Promise<void> {
   checkNeeds();
   const screen = createScreen(process.stdout);
-  const cast: Cast = { running: [] };
+  const running: Running[] = [];
   const folder = mkdtempSync(join(tmpdir(), 'desplice-demo-'));
   let interrupt: (signal: NodeJS.Signals) => void = () => {};
   const interrupted = new Promise<never>((_, reject) => {
@@ -52,7 +45,7 @@ async function demo({ keep = false }: { keep?: boolean }): Promise<void> {
   process.on('SIGINT', interrupt).on('SIGTERM', interrupt);
   let kept = false;
   try {
-    const story = tell(screen, cast, folder);
+    const story = tell(screen, running, folder);
     // When an interrupt wins, what the story was waiting for is torn down under it.
     story.catch(() => {});
     const good = await Promise.race([story, interrupted]);
@@ -61,25 +54,25 @@ async function demo({ keep = false }: { keep?: boolean }): Promise<void> {
     if (!good) throw new Exit(1);
   } finally {
     screen.progressDone();
-    if (kept) for (const { child } of cast.running) child.unref();
-    else await takeDown(screen, cast, folder);
+    if (kept) for (const { child } of running) child.unref();
+    else await takeDown(screen, running, folder);
     process.off('SIGINT', interrupt).off('SIGTERM', interrupt);
   }
 }
 
-async function tell(screen: Screen, cast: Cast, folder: string): Promise<boolean> {
+async function tell(screen: Screen, running: Running[], folder: string): Promise<boolean> {
   screen.heading('A network of three namespaces on this machine');
   const lab = labUp('inline', { prefix });
-  const stage = stageOf(lab, folder);
+  const stage = stageOf(lab, folder, running);
   screen.block(picture(lab));
   await pause();
 
   screen.heading('A web server at one end: nginx');
-  await startServer(stage, cast);
+  await startServer(stage);
   screen.say('It runs in the server namespace; the middle is a plain router so far.');
 
   screen.heading('The engine in the middle');
-  await startEngine(stage, cast);
+  await startEngine(stage);
   screen.say(`desplice run ${stage.middleInterfaces.map((name) => `-i ${name}`).join(' ')} -p 80`);
   screen.say('It watches handshakes pass, untouched, and steps in at the first byte of data.');
 
@@ -97,7 +90,7 @@ async function tell(screen: Screen, cast: Cast, folder: string): Promise<boolean
   return await compare(stage, screen, small, large);
 }
 
-function stageOf(lab: Lab, folder: string): Stage {
+function stageOf(lab: Lab, folder: string, running: Running[]): Stage {
   const enter = (name: string): string[] => ['ip', 'netns', 'exec', name];
   return {
     client: enter(lab.client),
@@ -107,14 +100,15 @@ function stageOf(lab: Lab, folder: string): Stage {
     middleInterfaces: [lab.interfaces.clientSide, lab.interfaces.serverSide],
     folder,
     control,
+    running,
     desplice: [process.execPath, fileURLToPath(new URL('../../bin/desplice', import.meta.url))],
   };
 }
 
-async function takeDown(screen: Screen, cast: Cast, folder: string): Promise<void> {
+async function takeDown(screen: Screen, running: Running[], folder: string): Promise<void> {
   screen.heading('Down');
-  // The engine, which came last, goes first: it takes its own things away while its interfaces are still there.
-  for (const running of cast.running.reverse()) await running.stop();
+  // Last first: a download that still runs, then the engine, while its interfaces are there, then nginx.
+  for (const each of running.reverse()) await each.stop();
   const gone = labDown(prefix);
   rmSync(folder, { recursive: true, force: true });
   screen.say(

@@ -14,6 +14,8 @@ const commands: Record<string, () => Promise<Command>> = {
   demo: async () => (await import('./demo.js')).demoCommand(),
 };
 
+const setsThingsUp = new Set(['run', 'demo']);
+
 const examples = `
 Examples:
   desplice doctor                               see whether this machine can do it
@@ -25,10 +27,12 @@ Exit codes: 0 done, 1 failed, 2 wrong usage or configuration, 130 interrupted.`;
 
 /** Runs one command line (`process.argv` as it is) and sets `process.exitCode`. */
 export async function main(argv: string[]): Promise<void> {
-  // `desplice flows | head`: the reader went away, which is no failure of ours.
+  // `desplice flows | head`: the reader went away, which is no failure of ours. What has set things up goes on and takes
+  // them down in its own time, unheard.
   process.stdout.on('error', (error: NodeJS.ErrnoException) => {
-    process.exit(error.code === 'EPIPE' ? 0 : 1);
+    if (!setsThingsUp.has(argv[2] ?? '')) process.exit(error.code === 'EPIPE' ? 0 : 1);
   });
+  process.stderr.on('error', () => {});
   try {
     const program = await buildProgram(argv);
     await program.parseAsync(argv);

@@ -29,6 +29,11 @@ describe('stats as text', () => {
     // Whatever is counted is explained: the line ends in words.
     for (const line of lines) expect(line).toMatch(/\d {2}\S/);
   });
+
+  it('opens groups inside groups', () => {
+    const forwarded = { ...stats.forwarded, byOption: { 34: 2 } };
+    expect(formatStats({ ...stats, forwarded })).toMatch(/^forwarded\.byOption\.34 +2$/m);
+  });
 });
 
 describe('flows as text', () => {

@@ -30,15 +30,19 @@ const words: Record<string, string> = {
 
 /** The counters as text: `flows.intercepted   12   taken over`. */
 export function formatStats(stats: Stats): string {
-  const rows: string[][] = [];
-  for (const [group, counters] of Object.entries(stats)) {
-    for (const [name, value] of Object.entries(counters as Record<string, number>)) {
-      const shown = String(value);
-      const note = group === 'bytes' ? `${words[name] ?? ''} (${formatBytes(value)})` : (words[name] ?? '');
-      rows.push([`${group}.${name}`, shown, note]);
-    }
-  }
+  const rows = counters('', stats).map(([path, value]) => {
+    const note = words[path.slice(path.lastIndexOf('.') + 1)] ?? '';
+    return [path, String(value), path.startsWith('bytes.') ? `${note} (${formatBytes(value)})` : note];
+  });
   return table(rows, [false, true, false]);
+}
+
+/** Every number with the way to it. */
+function counters(prefix: string, group: object): [string, number][] {
+  return Object.entries(group).flatMap(([name, value]: [string, unknown]): [string, number][] => {
+    if (typeof value === 'number') return [[`${prefix}${name}`, value]];
+    return typeof value === 'object' && value !== null ? counters(`${prefix}${name}.`, value) : [];
+  });
 }
 
 export function formatFlows(flows: FlowInfo[], now: Date): string {

@@ -100,9 +100,7 @@ function listen(server: http.Server, path: string): Promise<void> {
           : error.code === 'EACCES'
             ? 'run as root, or choose a path that you may write with --control'
             : 'choose another path with --control';
-      reject(
-        new ControlError('CONTROL', `listening on the control socket ${path}: ${reason(error, path)}`, hint),
-      );
+      reject(new ControlError('CONTROL', `listening on the control socket ${path}: ${reason(error)}`, hint));
     });
     // The file is made by bind(), inside this call: with the mask there is no moment at which others may connect.
     const old = process.umask(0o177);
@@ -114,7 +112,7 @@ function listen(server: http.Server, path: string): Promise<void> {
   });
 }
 
-function reason(error: NodeJS.ErrnoException, path: string): string {
+function reason(error: NodeJS.ErrnoException): string {
   if (error.code === 'EADDRINUSE') return 'another engine took it at this moment (EADDRINUSE)';
   return error.message;
 }

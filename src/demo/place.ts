@@ -4,6 +4,7 @@ import { closeSync, openSync, readFileSync } from 'node:fs';
 /** A command that runs, or ran, in one of the demo's namespaces. */
 export interface Running {
   readonly child: ChildProcess;
+  readonly name: string;
   /** All that it wrote so far. */
   output(): string;
   /** Resolves to the exit code, null when a signal ended it. */
@@ -51,6 +52,7 @@ function running(child: ChildProcess, argv: string[], output: () => string): Run
   exit.catch(() => {});
   return {
     child,
+    name: argv.join(' '),
     output,
     exit,
     stop: async (signal = 'SIGTERM') => {
@@ -63,16 +65,11 @@ function running(child: ChildProcess, argv: string[], output: () => string): Run
   };
 }
 
-/** Runs `argv` to its end and returns its output; a failure is an error that shows it. */
-export async function run(
-  prefix: string[],
-  argv: string[],
-  onText?: (text: string) => void,
-): Promise<string> {
-  const running = start(prefix, argv, onText);
+/** Waits for the end and returns the output; a failure is an error that shows it. */
+export async function finish(running: Running): Promise<string> {
   const code = await running.exit;
   if (code !== 0) {
-    throw new Error(`${argv.join(' ')}: exit code ${code}\n${running.output().trimEnd()}`);
+    throw new Error(`${running.name}: exit code ${code}\n${running.output().trimEnd()}`);
   }
   return running.output();
 }

@@ -13,7 +13,7 @@ import {
   parseSockets,
   type SeenHandshake,
 } from './observe.js';
-import { type Running, run, start, startService, waitFor } from './place.js';
+import { finish, type Running, start, startService, waitFor } from './place.js';
 import type { Screen } from './screen.js';
 
 /** Where the story takes place: what enters each namespace, and names in it. */
@@ -29,31 +29,24 @@ export interface Stage {
   control: string;
   /** The desplice command, as a list of arguments. */
   desplice: string[];
-}
-
-/** What was started and has to be stopped, last first. */
-export interface Cast {
+  /** All that was started. Whoever ends the story early stops these, last first. */
   running: Running[];
 }
 
 const smallRequests = 4;
 const settleMilliseconds = 300;
 
-export async function startServer(stage: Stage, cast: Cast): Promise<void> {
+export async function startServer(stage: Stage): Promise<void> {
   const nginx = startService(stage.server, prepareNginx(stage.folder), join(stage.folder, 'nginx.log'));
-  cast.running.push(nginx);
-  // Nothing is captured yet and the engine does not run: this request is between the ends alone.
+  stage.running.push(nginx);
+  // Before the engine runs: these requests, which also let the neighbours find each other, are between the ends alone.
+  for (const address of stage.serverAddresses) await reach(stage, nginx, address);
+}
+
+async function reach(stage: Stage, nginx: Running, address: string): Promise<void> {
   for (let attempt = 0; ; attempt += 1) {
     try {
-      await run(stage.client, [
-        'curl',
-        '-sS',
-        '-o',
-        '/dev/null',
-        '-m',
-        '2',
-        url(stage.serverAddresses[0], 'hello'),
-      ]);
+      await run(stage, stage.client, ['curl', '-sS', '-o', '/dev/null', '-m', '2', url(address, 'hello')]);
       return;
     } catch (error) {
       if (attempt === 40 || nginx.child.exitCode !== null) {
@@ -64,11 +57,11 @@ export async function startServer(stage: Stage, cast: Cast): Promise<void> {
   }
 }
 
-export async function startEngine(stage: Stage, cast: Cast): Promise<void> {
+export async function startEngine(stage: Stage): Promise<void> {
   const interfaces = stage.middleInterfaces.flatMap((name) => ['-i', name]);
   const argv = [...stage.desplice, 'run', ...interfaces, '-p', '80', '--control', stage.control];
   const engine = startService(stage.middle, argv, join(stage.folder, 'engine.log'));
-  cast.running.push(engine);
+  stage.running.push(engine);
   await waitFor(engine, 'starting the engine', (text) => /^ready$/m.test(text));
 }
 
@@ -80,6 +73,7 @@ export interface Observed {
 export async function smallOnes(stage: Stage): Promise<Observed> {
   const dump = ['tcpdump', '-i', 'any', '-nn', '-S', '-l', 'tcp port 80 and tcp[tcpflags] & tcp-syn != 0'];
   const captures = [start(stage.client, dump), start(stage.server, dump)] as const;
+  stage.running.push(...captures);
   const fetched: Fetched[] = [];
   try {
     for (const capture of captures)
@@ -98,6 +92,7 @@ export async function smallOnes(stage: Stage): Promise<Observed> {
 }
 
 export interface Middle {
+  at: Date;
   sockets: string;
   flows: FlowInfo[];
 }
@@ -111,7 +106,7 @@ export async function largeOne(stage: Stage, screen: Screen): Promise<{ fetched:
   });
   try {
     const result = await fetched;
-    return { fetched: result, middle: (await middle) ?? { sockets: '', flows: [] } };
+    return { fetched: result, middle: (await middle) ?? { at: new Date(), sockets: '', flows: [] } };
   } finally {
     screen.progressDone();
     middle?.catch(() => {});
@@ -120,10 +115,10 @@ export async function largeOne(stage: Stage, screen: Screen): Promise<{ fetched:
 
 async function lookIntoMiddle(stage: Stage): Promise<Middle> {
   const [sockets, flows] = await Promise.all([
-    run(stage.middle, ['ss', '-tnie', 'sport = :80 or dport = :80']),
+    run(stage, stage.middle, ['ss', '-tnie', 'sport = :80 or dport = :80']),
     callControl<FlowInfo[]>(stage.control, 'GET', '/v1/flows'),
   ]);
-  return { sockets, flows };
+  return { at: new Date(), sockets, flows };
 }
 
 async function fetchOne(
@@ -132,7 +127,7 @@ async function fetchOne(
   onPercent?: (percent: number) => void,
 ): Promise<Fetched> {
   const argv = ['curl', onPercent ? '-#' : '-sS', '-m', '40', '-o', '/dev/null', '-w', curlFormat, target];
-  const output = await run(stage.client, argv, (text) => {
+  const output = await run(stage, stage.client, argv, (text) => {
     const percent = parsePercent(text);
     if (percent !== null) onPercent?.(percent);
   });
@@ -154,8 +149,9 @@ export async function compare(
 ): Promise<boolean> {
   await sleep(settleMilliseconds);
   const all = [...small.fetched, large.fetched];
-  // The first line is the request that tried nginx before the engine ran.
-  const served = parseAccessLog(readFileSync(join(stage.folder, 'access.log'), 'utf8')).slice(1);
+  // The first lines are the requests that tried nginx before the engine ran.
+  const log = parseAccessLog(readFileSync(join(stage.folder, 'access.log'), 'utf8'));
+  const served = log.slice(stage.serverAddresses.length);
   const stats = await callControl<Stats>(stage.control, 'GET', '/v1/stats');
   screen.say(
     'What the client saw (curl: its own end, and the other)   |   what the server saw (its log: who came):',
@@ -167,7 +163,7 @@ export async function compare(
   );
   screen.block(socketTable(large.middle.sockets));
   screen.say('Its flow table at that moment (desplice flows):');
-  screen.block(formatFlows(large.middle.flows, new Date()));
+  screen.block(formatFlows(large.middle.flows, large.middle.at));
   screen.say('Its counters (desplice stats; those at zero are left out):');
   screen.block(nonZero(formatStats(stats)));
   return verdict(screen, all, served, small.handshakes, stats);
@@ -252,6 +248,17 @@ function verdict(
   ];
   for (const [text, holds] of checks) holds ? screen.good(text) : screen.bad(`Not so: ${text}`);
   return checks.every(([, holds]) => holds);
+}
+
+function run(
+  stage: Stage,
+  place: string[],
+  argv: string[],
+  onText?: (text: string) => void,
+): Promise<string> {
+  const running = start(place, argv, onText);
+  stage.running.push(running);
+  return finish(running);
 }
 
 function url(address: string, path: string): string {

@@ -259,7 +259,7 @@ export class Engine {
       this.#send(thread, { type: 'stop' });
       await Promise.race([
         new Promise((resolve) => thread.worker.once('exit', resolve)),
-        new Promise((resolve) => setTimeout(resolve, 2000)),
+        new Promise((resolve) => setTimeout(resolve, 2000).unref()),
       ]);
       await thread.worker.terminate();
       thread.port.close();

@@ -52,8 +52,9 @@ export class Identity {
   readonly sides: [SideView, SideView];
 
   constructor(key: Uint8Array, handshake: Uint8Array) {
-    this.key = key.slice(0, KEY_BYTES);
-    this.handshake = handshake.slice(0, HANDSHAKE_BYTES);
+    // Not slice(): that of a Buffer is a view.
+    this.key = Uint8Array.from(key);
+    this.handshake = Uint8Array.from(handshake);
     this.clientSide = this.handshake[HANDSHAKE_CLIENT] === 1 ? 1 : 0;
     const at = (side: Side) => (side === CLIENT ? this.clientSide : 1 - this.clientSide);
     this.sides = [

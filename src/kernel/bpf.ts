@@ -30,6 +30,9 @@ const deleteCall = libbpf.func('int bpf_map_delete_elem(int, void *)');
 const nextKeyCall = libbpf.func('int bpf_map_get_next_key(int, void *, void *)');
 const cpusCall = libbpf.func('int libbpf_num_possible_cpus()');
 
+// Errors come as return values; what libbpf would print besides belongs to nobody's output.
+setPrint(null);
+
 /** Handle and priority of our tc filters: ours by number, so that a second attach replaces the first. */
 const FILTER_HANDLE = 0xde5;
 const FILTER_PRIORITY = 0xde5;
@@ -40,7 +43,6 @@ export class BpfObject {
   readonly #object: unknown;
 
   constructor(path: string, maxEntries: Record<string, number> = {}) {
-    setPrint(null);
     this.#object = openCall(path, null);
     if (!this.#object) throw new KernelError('bpf_object__open', errno(), path);
     for (const [name, entries] of Object.entries(maxEntries)) {

@@ -58,6 +58,8 @@ function build(lab: Lab): void {
       'ipv4/conf/all/rp_filter': '0',
       'ipv4/conf/default/rp_filter': '0',
       'ipv6/conf/default/accept_ra': '0',
+      // Link-local addresses are there at once, instead of a second later (RFC 4862 section 5.4).
+      'ipv6/conf/default/accept_dad': '0',
       'ipv4/ip_forward': plan.routers.includes(role) ? '1' : '0',
       'ipv6/conf/all/forwarding': plan.routers.includes(role) ? '1' : '0',
       ...(role === 'client' ? { 'ipv4/ip_local_port_range': '1024 65535' } : {}),

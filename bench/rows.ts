@@ -1,0 +1,222 @@
+import { type Bench, openLoopFile, openLoopRate } from './bench.js';
+import { withSpinners } from './cpu.js';
+import { idleMemory } from './memory.js';
+import { CommandFailed, run } from './process.js';
+import { portRange } from './site.js';
+import type { Active } from './subjects.js';
+import { wrk } from './wrk.js';
+
+/** `connections`: how many the subject must have dealt with for the numbers to be about it. */
+export interface Measured {
+  values: Record<string, number>;
+  connections: number;
+  errors: number;
+}
+
+export interface Metric {
+  name: string;
+  unit: string;
+  digits: number;
+  /** The metric minus that of plain forwarding in the same round. */
+  overPlain?: boolean;
+}
+
+/** `metric` of `subject` is to be at least (or most) `factor` times that of `base`; without a base, `factor` itself. */
+export interface Goal {
+  metric: string;
+  subject: string;
+  atLeast: boolean;
+  factor: number;
+  base?: string;
+}
+
+export interface Row {
+  name: string;
+  title: string;
+  subjects: string[];
+  mostRounds?: number;
+  metrics: Metric[];
+  goals: Goal[];
+  /** Once a round, with nothing going on. */
+  calibrate?(bench: Bench): Promise<number>;
+  measure(bench: Bench, active: Active, calibration: number): Promise<Measured>;
+}
+
+const contenders = ['plain', 'haproxy', 'desplice'];
+const rate: Metric = { name: 'connections', unit: 'connections/s', digits: 0 };
+
+async function connections(bench: Bench, seconds: number): Promise<Measured> {
+  const load = { connections: 32, seconds, path: '/small', close: true };
+  const result = await wrk(bench.site, bench.directory, load);
+  const values = { connections: result.requests / result.seconds };
+  return { values, connections: result.requests, errors: result.errors };
+}
+
+export interface OpenLoopResult {
+  total: number;
+  failed: number;
+  late: number;
+  firstP50: number;
+  firstP99: number;
+  lastP50: number;
+  lastP99: number;
+}
+
+async function openLoop(
+  bench: Bench,
+  perSecond: number,
+  from: number,
+  until: number,
+): Promise<OpenLoopResult> {
+  const parameters = [
+    bench.site.serverAddress,
+    '80',
+    '/small',
+    String(perSecond),
+    String(from),
+    String(until),
+  ];
+  const argv = bench.site.inside('client', [process.execPath, openLoopFile, ...parameters]);
+  const text = await run(argv, { seconds: (until - Date.now()) / 1000 + 30 });
+  return JSON.parse(text) as OpenLoopResult;
+}
+
+const windowSeconds = 2;
+
+export const rows: Row[] = [
+  {
+    name: 'fresh',
+    title: 'new connections, no port used twice',
+    subjects: contenders,
+    metrics: [rate],
+    goals: [{ metric: 'connections', subject: 'desplice', atLeast: true, factor: 0.85, base: 'haproxy' }],
+    measure: (bench) => connections(bench, 2),
+  },
+  {
+    name: 'reused',
+    title: 'new connections for 20 s, ports used again',
+    subjects: contenders,
+    mostRounds: 3,
+    metrics: [rate],
+    goals: [{ metric: 'connections', subject: 'desplice', atLeast: true, factor: 1.5, base: 'haproxy' }],
+    async measure(bench) {
+      await portRange(bench.site, 'default');
+      try {
+        return await connections(bench, bench.quick ? 5 : 20);
+      } finally {
+        await portRange(bench.site, 'wide');
+      }
+    },
+  },
+  {
+    name: 'cpu',
+    title: `${openLoopRate} short connections a second`,
+    subjects: contenders,
+    metrics: [
+      { name: 'cpu', unit: 'µs CPU added a connection', digits: 1, overPlain: true },
+      { name: 'lastP50', unit: 'µs to last byte, p50', digits: 0 },
+      { name: 'lastP99', unit: 'µs to last byte, p99', digits: 0 },
+    ],
+    goals: [
+      { metric: 'cpu', subject: 'desplice', atLeast: false, factor: 1.1, base: 'haproxy' },
+      { metric: 'lastP50', subject: 'desplice', atLeast: false, factor: 1, base: 'haproxy' },
+      { metric: 'lastP99', subject: 'desplice', atLeast: false, factor: 1, base: 'haproxy' },
+    ],
+    async calibrate() {
+      const { chunks } = await withSpinners(windowSeconds, async () => {});
+      return chunks / windowSeconds;
+    },
+    async measure(bench, _active, idleRate) {
+      const { chunks, result } = await withSpinners(windowSeconds, ({ from, until }) =>
+        openLoop(bench, openLoopRate, from, until),
+      );
+      if (result.late > result.total / 2) {
+        throw new CommandFailed(`the load was late for ${result.late} of ${result.total} connections`);
+      }
+      const used = (1 - chunks / (idleRate * windowSeconds)) * bench.cores * 1e6;
+      const { lastP50, lastP99, total, failed } = result;
+      return {
+        values: { cpu: used / openLoopRate, lastP50, lastP99 },
+        connections: total - failed,
+        errors: failed,
+      };
+    },
+  },
+  {
+    name: 'bulk',
+    title: '4 downloads of 10 MB at a time',
+    subjects: contenders,
+    metrics: [{ name: 'bytes', unit: 'MB/s', digits: 0 }],
+    goals: [{ metric: 'bytes', subject: 'desplice', atLeast: true, factor: 1.1, base: 'haproxy' }],
+    async measure(bench) {
+      const load = { connections: 4, seconds: 2, path: '/large' };
+      const result = await wrk(bench.site, bench.directory, load);
+      return {
+        values: { bytes: result.bytes / result.seconds / 1e6 },
+        connections: 4,
+        errors: result.errors,
+      };
+    },
+  },
+  {
+    name: 'requests',
+    title: 'requests on 32 kept connections',
+    subjects: contenders,
+    metrics: [{ name: 'requests', unit: 'requests/s', digits: 0 }],
+    goals: [{ metric: 'requests', subject: 'desplice', atLeast: true, factor: 1, base: 'haproxy' }],
+    async measure(bench) {
+      const load = { connections: 32, seconds: 2, path: '/small' };
+      const result = await wrk(bench.site, bench.directory, load);
+      return {
+        values: { requests: result.requests / result.seconds },
+        connections: 32,
+        errors: result.errors,
+      };
+    },
+  },
+  {
+    name: 'ttfb',
+    title: 'time to first byte added, 500 connections a second',
+    subjects: contenders,
+    metrics: [
+      { name: 'firstP50', unit: 'µs added, p50', digits: 0, overPlain: true },
+      { name: 'firstP99', unit: 'µs added, p99', digits: 0, overPlain: true },
+    ],
+    goals: [{ metric: 'firstP50', subject: 'desplice', atLeast: false, factor: 1, base: 'haproxy' }],
+    async measure(bench) {
+      const { result } = await withSpinners(windowSeconds, ({ from, until }) =>
+        openLoop(bench, 500, from, until),
+      );
+      const { firstP50, firstP99, total, failed } = result;
+      return { values: { firstP50, firstP99 }, connections: total - failed, errors: failed };
+    },
+  },
+  {
+    name: 'memory',
+    title: 'memory of an idle flow',
+    subjects: contenders,
+    mostRounds: 3,
+    metrics: [
+      { name: 'user', unit: 'KiB of the process', digits: 2 },
+      { name: 'kernel', unit: 'KiB of kernel slabs added', digits: 2, overPlain: true },
+    ],
+    goals: [{ metric: 'user', subject: 'desplice', atLeast: false, factor: 8 }],
+    measure: (bench, active) => idleMemory(bench, active, bench.quick ? 500 : 2000),
+  },
+  {
+    name: 'decided',
+    title: 'new connections that `decide` forwards at their first data',
+    subjects: ['plain', 'decided'],
+    metrics: [rate],
+    goals: [{ metric: 'connections', subject: 'decided', atLeast: true, factor: 0.9, base: 'plain' }],
+    measure: (bench) => connections(bench, 2),
+  },
+  {
+    name: 'unmatched',
+    title: 'new connections with the tracker attached and no rule that matches',
+    subjects: ['plain', 'unmatched'],
+    metrics: [rate],
+    goals: [{ metric: 'connections', subject: 'unmatched', atLeast: true, factor: 0.97, base: 'plain' }],
+    measure: (bench) => connections(bench, 2),
+  },
+];

@@ -1,0 +1,112 @@
+// A TCP client with manners to choose. Argument: JSON with
+//   host, port, flows (1), parallel (= flows)
+//   send      so many bytes ...
+//   start     ... when: `connect`, `data` (after the server's first byte); `delayMs` later
+//   fin       half-closes when: `sent` or `received` (all of `expect`)
+//   expect    so many bytes of the server's, before its last words
+//   pauseMs   reads nothing for so long;  sample: record how much was accepted, twice a second
+//   reset     resets when everything is sent
+// Prints one JSON object: {"ok":flows that went right,"failed":{reason:count},"ms":…}
+import net from 'node:net';
+import { Checker, clientSeed, pattern, send, serverSeed, trailerBytes } from './pattern.mjs';
+
+const options = {
+  flows: 1,
+  send: 0,
+  start: 'connect',
+  delayMs: 0,
+  fin: 'sent',
+  expect: 0,
+  pauseMs: 0,
+  ...JSON.parse(process.argv[2]),
+};
+const parallel = options.parallel ?? options.flows;
+const hosts = [options.host].flat();
+const mine = pattern(clientSeed);
+const expected = pattern(serverSeed);
+const result = { ok: 0, failed: {}, ms: 0, accepted: [], locals: [] };
+
+function oneFlow(number) {
+  return new Promise((resolve) => {
+    const host = hosts[number % hosts.length];
+    const socket = net.connect({ host, port: options.port, allowHalfOpen: true, noDelay: true });
+    const checker = new Checker(expected);
+    let tail = '';
+    let sent = false;
+    let halfClosed = false;
+    let started = false;
+    const begin = () => {
+      if (started) return;
+      started = true;
+      setTimeout(() => {
+        send(socket, mine, options.send, {
+          onAccepted: (n) => {
+            socket.accepted = n;
+          },
+          done: () => {
+            sent = true;
+            if (options.reset) socket.resetAndDestroy();
+            else finish();
+          },
+        });
+      }, options.delayMs);
+    };
+    const finish = () => {
+      if (halfClosed || !sent || (options.fin === 'received' && checker.received < options.expect)) return;
+      halfClosed = true;
+      socket.end();
+    };
+    socket.on('connect', () => {
+      if (options.locals) result.locals.push(socket.localPort);
+      if (options.start === 'connect') begin();
+    });
+    socket.on('data', (chunk) => {
+      const body = Math.min(chunk.length, options.expect - checker.received);
+      checker.add(chunk.subarray(0, body));
+      tail += chunk.subarray(body).toString('latin1');
+      begin();
+      finish();
+    });
+    if (options.pauseMs > 0) {
+      socket.pause();
+      setTimeout(() => socket.resume(), options.pauseMs);
+    }
+    if (options.sample) {
+      const samples = [];
+      const timer = setInterval(() => samples.push(socket.accepted ?? 0), 500);
+      socket.on('close', () => clearInterval(timer));
+      result.accepted.push(samples);
+    }
+    let error = null;
+    socket.on('error', (e) => {
+      error = e;
+    });
+    socket.on('close', () => {
+      if (options.reset && !error) resolve('ok');
+      else resolve(error ? error.code : verdict(checker, tail));
+    });
+  });
+}
+
+function verdict(checker, tail) {
+  if (checker.received !== options.expect) return `received ${checker.received} of ${options.expect}`;
+  if (checker.bad >= 0) return `wrong byte at ${checker.bad}`;
+  if (tail.length !== trailerBytes) return `last words of ${tail.length} bytes`;
+  const { received, bad } = JSON.parse(tail);
+  if (received !== options.send) return `server received ${received} of ${options.send}`;
+  return bad >= 0 ? `server got a wrong byte at ${bad}` : 'ok';
+}
+
+let next = 0;
+async function lane() {
+  while (next < options.flows) {
+    const why = await oneFlow(next++);
+    if (why === 'ok') result.ok++;
+    else result.failed[why] = (result.failed[why] ?? 0) + 1;
+  }
+}
+const began = performance.now();
+await Promise.all(Array.from({ length: Math.min(parallel, options.flows) }, lane));
+result.ms = Math.round(performance.now() - began);
+for (const key of ['accepted', 'locals']) if (result[key].length === 0) delete result[key];
+console.log(JSON.stringify(result));

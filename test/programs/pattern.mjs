@@ -1,0 +1,63 @@
+// The bytes that the programs send: position decides the value, so that a byte lost, doubled or moved is noticed where
+// it happens, at the price of a comparison.
+const period = 65_521; // A prime: no buffer or segment size divides it.
+
+/** `seed` tells the directions apart. */
+export function pattern(seed) {
+  // Twice the period, so that every window of one period is a slice.
+  const block = Buffer.alloc(2 * period);
+  let x = seed * 2_654_435_761 + 1;
+  for (let i = 0; i < period; i++) {
+    x = (Math.imul(x, 1_664_525) + 1_013_904_223) >>> 0;
+    block[i] = x >>> 24;
+  }
+  block.copy(block, period, 0, period);
+  return {
+    /** At most 65,521 bytes. */
+    at: (position, length) => {
+      const start = position % period;
+      return block.subarray(start, start + Math.min(length, period));
+    },
+  };
+}
+
+/** Checks what arrives. `bad` is the position of the first chunk that was wrong, or -1. */
+export class Checker {
+  received = 0;
+  bad = -1;
+  constructor(expected) {
+    this.expected = expected;
+  }
+  add(chunk) {
+    for (let done = 0; done < chunk.length; ) {
+      const want = this.expected.at(this.received, chunk.length - done);
+      if (this.bad < 0 && want.compare(chunk, done, done + want.length) !== 0) this.bad = this.received;
+      done += want.length;
+      this.received += want.length;
+    }
+  }
+}
+
+/** Writes `total` bytes, one chunk at a time, each when the kernel has taken the one before. */
+export function send(socket, bytes, total, { onAccepted, done } = {}) {
+  let position = 0;
+  const next = () => {
+    if (position >= total || socket.destroyed) {
+      done?.();
+      return;
+    }
+    const chunk = bytes.at(position, Math.min(65_521, total - position));
+    socket.write(chunk, (error) => {
+      if (error) return;
+      position += chunk.length;
+      onAccepted?.(position);
+      next();
+    });
+  };
+  next();
+}
+
+/** What the server says last: a JSON object in exactly so many bytes. */
+export const trailerBytes = 80;
+export const clientSeed = 1;
+export const serverSeed = 2;
