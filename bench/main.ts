@@ -42,6 +42,11 @@ async function main(): Promise<number> {
 
 async function measureAll(options: Options): Promise<RowResult[]> {
   const about = machine();
+  if (Number(about.loadBefore) > 0.5) {
+    console.error(
+      `bench: the load average is ${about.loadBefore}: something else runs here and will show in the numbers`,
+    );
+  }
   const directory = mkdtempSync(join(tmpdir(), 'desplice-bench-'));
   const site = await openSite();
   const results: RowResult[] = [];

@@ -8,6 +8,8 @@ import { type Active, subjects, type Treated } from './subjects.js';
 
 /** Of the connections that were counted, so many must have gone the subject's way, or the row is about something else. */
 const leastTreated = 0.98;
+/** A proxy that loses a SYN now and then is still measured; one that fails like this is not doing the work. */
+const mostErrors = 0.01;
 
 /** Runs one row: all subjects in turn, round after round, each round beginning with another one. */
 export async function measureRow(
@@ -18,6 +20,7 @@ export async function measureRow(
 ): Promise<RowResult> {
   const values: Values = {};
   const failures: string[] = [];
+  const errors: Record<string, number> = {};
   for (let round = 0; round < rounds; round += 1) {
     const calibration = row.calibrate === undefined ? 0 : await row.calibrate(bench);
     for (let turn = 0; turn < names.length; turn += 1) {
@@ -28,7 +31,7 @@ export async function measureRow(
         const measured = await measureOnce(bench, row, name, calibration);
         for (const [metric, value] of Object.entries(measured.values))
           record(values, metric, name, round, value);
-        if (measured.errors > 0) failures.push(`${name}, round ${round + 1}: ${measured.errors} errors`);
+        errors[name] = (errors[name] ?? 0) + measured.errors;
         note = row.metrics.map((m) => `${measured.values[m.name]?.toFixed(m.digits)} ${m.name}`).join(', ');
       } catch (error) {
         bench.assertGoingOn();
@@ -39,7 +42,7 @@ export async function measureRow(
       process.stderr.write(`${row.name} ${round + 1}/${rounds} ${name}: ${note} (${seconds} s)\n`);
     }
   }
-  return { row, values, failures };
+  return { row, values, errors, failures };
 }
 
 function record(values: Values, metric: string, name: string, round: number, value: number): void {
@@ -61,6 +64,9 @@ async function measureOnce(bench: Bench, row: Row, name: string, calibration: nu
     await whoami(bench.site);
     const before = await active.treated();
     const measured = await row.measure(bench, active, calibration);
+    if (measured.errors > measured.attempts * mostErrors) {
+      throw new CommandFailed(`${measured.errors} of ${measured.attempts} failed`);
+    }
     const after = before === null ? null : await settled(active);
     if (before !== null && after !== null) {
       const treated = after.count - before.count;

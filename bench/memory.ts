@@ -52,7 +52,7 @@ export async function idleMemory(bench: Bench, active: Active, count: number): P
         user: (after.user - before.user) / count,
         kernel: (after.kernel - before.kernel) / count,
       };
-      return { values, connections: warm + count, errors: 0 };
+      return { values, connections: warm + count, attempts: warm + count, errors: 0 };
     } finally {
       await flows.stop();
     }

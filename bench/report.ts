@@ -6,6 +6,8 @@ export type Values = Record<string, Record<string, (number | null)[]>>;
 export interface RowResult {
   row: Row;
   values: Values;
+  /** Connections or answers that failed, by subject, in rounds that count all the same. */
+  errors: Record<string, number>;
   failures: string[];
 }
 
@@ -66,6 +68,7 @@ export interface Summary {
     highest: number;
   }[];
   verdicts: Verdict[];
+  errors: Record<string, number>;
   failures: string[];
 }
 
@@ -79,7 +82,14 @@ export function summarize(result: RowResult): Summary {
     }),
   );
   const verdicts = result.row.goals.map((goal) => judge(result, goal));
-  return { row: result.row.name, title: result.row.title, medians, verdicts, failures: result.failures };
+  return {
+    row: result.row.name,
+    title: result.row.title,
+    medians,
+    verdicts,
+    errors: result.errors,
+    failures: result.failures,
+  };
 }
 
 /** One line a metric: medians with the spread of the rounds, then what was asked and what came out. */
@@ -94,12 +104,14 @@ export function table(results: RowResult[]): string {
         const [value, low, high] = [each.median, each.lowest, each.highest].map((n) =>
           n.toFixed(metric.digits),
         );
-        lines.push(`    ${each.subject.padEnd(10)} ${String(value).padStart(9)}   (${low} to ${high})`);
+        lines.push(`    ${each.subject.padEnd(14)} ${String(value).padStart(9)}   (${low} to ${high})`);
       }
       for (const verdict of summary.verdicts.filter(({ goal }) => goal.metric === metric.name)) {
         lines.push(`    ${explain(verdict)}`);
       }
     }
+    const errors = Object.entries(summary.errors).filter(([, count]) => count > 0);
+    if (errors.length > 0) lines.push(`  errors: ${errors.map(([name, n]) => `${name} ${n}`).join(', ')}`);
     for (const failure of summary.failures) lines.push(`  failed: ${failure}`);
     lines.push('');
   }

@@ -1,6 +1,6 @@
 import type { Site } from './site.js';
 import { decideForward, desplice, desplicedElsewhere } from './subject-desplice.js';
-import { haproxy } from './subject-haproxy.js';
+import { haproxy, haproxySplicing } from './subject-haproxy.js';
 
 /** Something that may sit in the middle. At most one is active at a time. */
 export interface Subject {
@@ -34,6 +34,7 @@ const plain: Subject = {
 export const subjects: Record<string, Subject> = {
   plain,
   haproxy,
+  'haproxy-splice': haproxySplicing,
   desplice,
   decided: decideForward,
   unmatched: desplicedElsewhere,

@@ -3,14 +3,7 @@ import { type Endpoint, formatEndpoint } from '../flow/record.js';
 import type { FlowInfo, FlowState } from '../flow/stats.js';
 import type { Pipe } from '../kernel/splice.js';
 import { formatAddress } from '../wire/address.js';
-import {
-  FLOW_BYTES,
-  HANDSHAKE_BYTES,
-  HANDSHAKE_CLIENT,
-  handshakeRecord,
-  KEY_BYTES,
-  SideView,
-} from './layout.js';
+import { FLOW_BYTES, HANDSHAKE_CLIENT, handshakeRecord, SideView } from './layout.js';
 
 /** Which socket, and which direction by its source: 0 faces the client, 1 the server. */
 export type Side = 0 | 1;

@@ -1,0 +1,82 @@
+/** A normal stop leaves the machine as it was, and the ends get to know. */
+import { existsSync } from 'node:fs';
+import { afterEach, expect, it } from 'vitest';
+import { useRig, waitFor, watched } from './harness.js';
+import type { Program } from './program.js';
+import { systemState } from './state.js';
+
+const rig = useRig('teardown', { run: null });
+let hold: Program | undefined;
+
+afterEach(async () => {
+  await hold?.stop();
+  if (rig.engine?.running) await rig.engine.stop();
+});
+
+async function busy(flows: number, args: string[]): Promise<number> {
+  rig.engine = await rig.startEngine(['-p', watched, ...args]);
+  const port = rig.port();
+  await rig.serve({ port, mode: 'echo' });
+  hold = await rig.start('client', 'hold.mjs', { host: rig.lab.addresses.server4, port, flows });
+  await hold.line((line) => line.startsWith('{"busy"'));
+  await waitFor('all are taken', async () => (await rig.engine.stats()).flows.active === flows);
+  return port;
+}
+
+it.each(['SIGTERM', 'SIGINT'] as const)(
+  '%s without flows ends at once and leaves nothing',
+  async (signal) => {
+    rig.engine = await rig.startEngine(['-p', watched]);
+    const began = Date.now();
+    expect(await rig.engine.stop(signal)).toBe(0);
+    expect(Date.now() - began).toBeLessThan(1500);
+    expect(systemState(rig.lab)).toBe(rig.before);
+    expect(existsSync(rig.engine.control)).toBe(false);
+  },
+);
+
+it('flows that do not end within --drain are reset or released, and both ends know', async () => {
+  await busy(20, ['--drain', '1']);
+  const began = Date.now();
+  expect(await rig.engine.stop()).toBe(0);
+  expect(Date.now() - began).toBeLessThan(4000);
+  await waitFor('every connection was reset', async () => {
+    const { ended } = await (hold as Program).report<{ ended: { how: string }[] }>();
+    return ended.length === 20 && ended.every(({ how }) => how === 'ECONNRESET');
+  });
+  expect(systemState(rig.lab)).toBe(rig.before);
+});
+
+it('new connections pass while the old ones drain', async () => {
+  const port = await busy(5, ['--drain', '3']);
+  const stopping = rig.engine.stop();
+  await new Promise((resolve) => setTimeout(resolve, 300));
+  const late = await rig.start('client', 'hold.mjs', { host: rig.lab.addresses.server4, port, flows: 5 });
+  await late.line((line) => line.startsWith('{"busy"'));
+  expect(await stopping).toBe(0);
+  // They were never taken: the end of the engine does not concern them.
+  await new Promise((resolve) => setTimeout(resolve, 500));
+  expect((await late.report<{ ended: unknown[] }>()).ended).toEqual([]);
+  await late.stop();
+});
+
+it('starts and stops ten times in a row', async () => {
+  for (let i = 0; i < 10; i++) {
+    rig.engine = await rig.startEngine(['-p', watched]);
+    expect(await rig.engine.stop()).toBe(0);
+  }
+  expect(systemState(rig.lab)).toBe(rig.before);
+});
+
+it('an interface that vanishes is reported, and what is left is removed', async () => {
+  rig.lab.exec('middle', ['ip', 'link', 'add', 'spare0', 'type', 'veth', 'peer', 'name', 'spare1']);
+  rig.lab.exec('middle', ['ip', 'link', 'set', 'spare0', 'up']);
+  rig.engine = await rig.startEngine(['-p', watched], ['toclient', 'toserver', 'spare0']);
+  rig.lab.exec('middle', ['ip', 'link', 'del', 'spare0']);
+  const said = () => rig.engine.stderr + rig.engine.events.map(({ message }) => message).join('\n');
+  await waitFor('it says so', () => said().includes('spare0'));
+  // Whether it goes on with the rest or gives up, it must be one of the two.
+  const code = rig.engine.running ? await rig.engine.stop() : await rig.engine.ended(1);
+  expect([0, 1]).toContain(code);
+  expect(systemState(rig.lab)).toBe(rig.before);
+});
