@@ -1,33 +1,26 @@
 /** What the tracker holds comes in here, is put to the decision, and goes on: into two sockets, or as it was. */
 import { mapLookup, mapUpdate } from '../kernel/bpf.js';
 import { KernelError } from '../kernel/errors.js';
-import { read, send, write } from '../kernel/socket.js';
+import { read, write } from '../kernel/socket.js';
 import type { Action } from '../policy/rules.js';
-import { buildTcpSegment } from '../wire/segment.js';
 import { Flag, SegmentView } from '../wire/view.js';
 import type { Counters } from './counters.js';
+import { type DirectData, directData, sideOf } from './direct.js';
 import { type FlowTable, TableFull } from './flow-table.js';
 import {
   HANDSHAKE_BYTES,
   HANDSHAKE_RULE,
   HANDSHAKE_STATE,
-  Has,
   KEY_BYTES,
   State,
   type WorkerCounter,
 } from './layout.js';
 import type { Decision, FromWorker } from './messages.js';
-import { CLIENT, Identity, SERVER, type Side, type TakenFlow } from './taken.js';
+import { CLIENT, Identity, SERVER, type TakenFlow } from './taken.js';
 
 const PACKET = 65536;
 /** Packets read in one go, so that what waits for one decision is put to it together. */
 const BATCH = 256;
-/** The first data of a flow goes straight into the other socket up to this size; more is left to TCP. */
-const DIRECT = 4096;
-/** When an answer has not carried the acknowledgement of directly sent data by then, one is sent. RFC 9293 allows
- *  500 ms (MUST-58); Linux itself waits 40. */
-const ACKNOWLEDGE_MS = 20;
-
 /** A connection whose packets are held until the decision. */
 interface Pending {
   id: number;
@@ -49,24 +42,18 @@ export class Intake {
   readonly #pending = new Map<string, Pending>();
   readonly #byId = new Map<number, Pending>();
   readonly #fresh: Pending[] = [];
-  readonly #unacknowledged: { flow: TakenFlow; due: number; length: number; from: Side }[] = [];
   #nextId = 0;
   draining = false;
 
   constructor(
     readonly tun: number,
     readonly table: FlowTable,
+    readonly direct: DirectData,
     readonly counters: Counters,
     public actions: Action[],
     readonly decide: 'none' | 'main' | DecideHere,
     readonly post: (message: FromWorker) => void,
   ) {}
-
-  /** Milliseconds until something is due; -1: nothing. */
-  nextDue(now: number): number {
-    const first = this.#unacknowledged[0];
-    return first ? Math.max(0, first.due - now) : -1;
-  }
 
   /** Reads what the tracker has redirected, and decides on what is new. */
   readHeld(): void {
@@ -134,13 +121,6 @@ export class Intake {
     return this.#key.toString('latin1', 0, KEY_BYTES);
   }
 
-  #sideOf(pending: Pending): Side {
-    const { identity } = pending;
-    const client = identity.addressOffset(CLIENT);
-    for (let i = 0; i < 16; i++) if (this.#view.source[i] !== identity.key[client + i]) return SERVER;
-    return this.#view.sourcePort === identity.port(CLIENT) ? CLIENT : SERVER;
-  }
-
   #consider(pending: Pending): void {
     if (!this.#pending.has(pending.keyString) || pending.asked) return;
     if (this.draining) {
@@ -189,7 +169,7 @@ export class Intake {
       server: identity.endpoint(SERVER),
       handshake: identity.record(),
       rule: identity.handshake[HANDSHAKE_RULE] as number,
-      from: this.#sideOf(pending) === CLIENT ? ('client' as const) : ('server' as const),
+      from: sideOf(identity, this.#view) === CLIENT ? ('client' as const) : ('server' as const),
       bytes: first.slice(at, at + this.#view.payloadLength),
     };
   }
@@ -221,18 +201,13 @@ export class Intake {
 
   #take(pending: Pending, decision: 'relay' | 'handle' | 'reset'): void {
     const { identity, packets } = pending;
-    const direct = decision === 'relay' && this.#isDirect(pending);
-    const from = direct ? this.#sideOf(pending) : CLIENT;
-    const length = direct ? this.#view.payloadLength : 0;
+    const direct = decision === 'relay' ? directData(identity, packets, this.#view) : null;
+    const skip: [number, number] = [0, 0];
+    if (direct) skip[direct.from] = direct.payload.length;
     let flow: TakenFlow;
     try {
       const action = decision === 'handle' ? 'handle' : 'relay';
-      flow = this.table.take(
-        identity,
-        pending.keyString,
-        action,
-        from === CLIENT ? [length, 0] : [0, length],
-      );
+      flow = this.table.take(identity, pending.keyString, action, skip);
     } catch (error) {
       if (error instanceof TableFull) {
         this.#forward(pending, 'tableFull');
@@ -254,7 +229,7 @@ export class Intake {
       this.table.abort(flow);
       return;
     }
-    if (direct) this.#sendDirect(flow, packets[0] as Uint8Array, from, length);
+    if (direct) this.direct.send(flow, direct);
     else for (const packet of packets) this.#reinject(packet, packet.length);
     if (decision === 'handle') {
       this.post({
@@ -269,74 +244,6 @@ export class Intake {
         rule: identity.handshake[HANDSHAKE_RULE] as number,
       });
     }
-  }
-
-  /** One small segment that is the very next one: it needs no detour through the receiving socket's queue. */
-  #isDirect(pending: Pending): boolean {
-    const packet = pending.packets[0] as Uint8Array;
-    if (pending.packets.length !== 1) return false;
-    const view = this.#view;
-    view.parse(packet, packet.length);
-    if (view.flags & (Flag.FIN | Flag.RST | Flag.URG | Flag.SYN)) return false;
-    if (!(view.flags & Flag.PSH) || view.payloadLength === 0 || view.payloadLength > DIRECT) return false;
-    const side = this.#sideOf(pending);
-    const peer = pending.identity.sides[side === CLIENT ? SERVER : CLIENT];
-    return (
-      view.sequence === (pending.identity.sides[side].isn + 1) >>> 0 &&
-      view.payloadLength <= (peer.has & Has.MSS ? peer.mss : 536)
-    );
-  }
-
-  #sendDirect(flow: TakenFlow, packet: Uint8Array, from: Side, length: number): void {
-    this.#view.parse(packet, packet.length);
-    const at = this.#view.payloadOffset;
-    const other: Side = from === CLIENT ? SERVER : CLIENT;
-    if (send(flow.fds[other], packet.subarray(at, at + length), length) !== length) {
-      this.table.abort(flow);
-      return;
-    }
-    flow.directions[from].bytes += length;
-    this.counters.add(from === CLIENT ? 'toServer' : 'toClient', length);
-    this.#unacknowledged.push({ flow, due: Date.now() + ACKNOWLEDGE_MS, length, from });
-  }
-
-  /** Makes the kernel acknowledge directly sent data that no answer has acknowledged. */
-  acknowledgeDue(now: number): void {
-    let done = 0;
-    for (const { flow, due, length, from } of this.#unacknowledged) {
-      if (due > now) break;
-      done++;
-      const other: Side = from === CLIENT ? SERVER : CLIENT;
-      // Whatever passed either way since has carried the acknowledgement.
-      if (flow.finished || flow.directions[other].bytes > 0 || flow.directions[from].bytes !== length)
-        continue;
-      this.#probe(flow, from, length);
-    }
-    if (done > 0) this.#unacknowledged.splice(0, done);
-  }
-
-  /** A keep-alive as end `from` might send it (RFC 9293 section 3.8.4): the socket answers with a bare ACK. */
-  #probe(flow: TakenFlow, from: Side, length: number): void {
-    const { identity } = flow;
-    const other: Side = from === CLIENT ? SERVER : CLIENT;
-    const address = (side: Side) =>
-      identity.key.subarray(identity.addressOffset(side), identity.addressOffset(side) + 16);
-    const mine = identity.sides[from];
-    const both = mine.has & identity.sides[other].has;
-    const probe = buildTcpSegment({
-      src: address(from),
-      dst: address(other),
-      sourcePort: identity.port(from),
-      destinationPort: identity.port(other),
-      seq: (mine.isn + length) >>> 0,
-      ack: (identity.sides[other].isn + 1) >>> 0,
-      flags: Flag.ACK,
-      window: mine.window,
-      ttl: 64,
-      tos: 0,
-      options: both & Has.TS ? { tsval: mine.tsval, tsecr: identity.sides[other].tsval } : {},
-    });
-    this.#reinject(probe, probe.length);
   }
 
   #reinject(packet: Uint8Array, length: number): void {

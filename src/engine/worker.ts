@@ -5,6 +5,7 @@ import { silence } from '../kernel/eventfd.js';
 import { mmapShared } from '../kernel/ffi.js';
 import { write } from '../kernel/socket.js';
 import { Counters } from './counters.js';
+import { DirectData } from './direct.js';
 import { FlowTable } from './flow-table.js';
 import { type DecideHere, Intake } from './intake.js';
 import { Config } from './layout.js';
@@ -47,7 +48,8 @@ const table = new FlowTable(
   onEnd,
   reinject,
 );
-const intake = new Intake(data.tun, table, counters, data.actions, decide, post);
+const direct = new DirectData(table, counters, reinject);
+const intake = new Intake(data.tun, table, direct, counters, data.actions, decide, post);
 
 let running = true;
 let drainUntil = 0;
@@ -96,7 +98,7 @@ function onMessage(message: ToWorker): void {
 function timeout(now: number): number {
   if (table.busy) return 0;
   let wait = table.restless ? RESTLESS_MS : HEARTBEAT_MS;
-  const due = intake.nextDue(now);
+  const due = direct.nextDue(now);
   if (due >= 0) wait = Math.min(wait, due);
   if (drainUntil) wait = Math.min(wait, 20);
   return wait;
@@ -120,7 +122,7 @@ function turn(): void {
     }
   }
   const now = Date.now();
-  intake.acknowledgeDue(now);
+  direct.acknowledge(now);
   table.settle(now);
   // Last, so that a port used again finds its old flow cleaned up.
   if (held) intake.readHeld();

@@ -1,0 +1,112 @@
+/**
+ * Direct data: a small first segment is sent straight into the other socket, whose counterpart starts behind it. That
+ * saves a trip through the TUN, a wake-up and a read for each short flow; what it costs is that the receiving socket
+ * never saw the segment, so that its acknowledgement has to ride on the answer, or be asked for.
+ */
+import { send } from '../kernel/socket.js';
+import { buildTcpSegment } from '../wire/segment.js';
+import { Flag, type SegmentView } from '../wire/view.js';
+import type { Counters } from './counters.js';
+import type { FlowTable } from './flow-table.js';
+import { Has } from './layout.js';
+import { CLIENT, type Identity, SERVER, type Side, type TakenFlow } from './taken.js';
+
+/** More than this is left to TCP, which acknowledges as it goes. */
+const DIRECT_BYTES = 4096;
+/** RFC 9293 allows 500 ms (MUST-58); Linux itself waits 40. */
+const ACKNOWLEDGE_MS = 20;
+
+export interface Direct {
+  from: Side;
+  payload: Uint8Array;
+}
+
+/** Which end sent the segment in `view`. */
+export function sideOf(identity: Identity, view: SegmentView): Side {
+  const client = identity.addressOffset(CLIENT);
+  for (let i = 0; i < 16; i++) if (view.source[i] !== identity.key[client + i]) return SERVER;
+  return view.sourcePort === identity.port(CLIENT) ? CLIENT : SERVER;
+}
+
+/** The payload, when what is held is one small segment and the very next one; null: TCP has to sort it out. */
+export function directData(
+  identity: Identity,
+  packets: readonly Uint8Array[],
+  view: SegmentView,
+): Direct | null {
+  const packet = packets[0];
+  if (packets.length !== 1 || !packet || !view.parse(packet, packet.length)) return null;
+  if (view.flags & (Flag.FIN | Flag.RST | Flag.URG | Flag.SYN) || !(view.flags & Flag.PSH)) return null;
+  const from = sideOf(identity, view);
+  const peer = identity.sides[from === CLIENT ? SERVER : CLIENT];
+  const most = Math.min(DIRECT_BYTES, peer.has & Has.MSS ? peer.mss : 536);
+  if (view.payloadLength === 0 || view.payloadLength > most) return null;
+  if (view.sequence !== (identity.sides[from].isn + 1) >>> 0) return null;
+  return { from, payload: packet.subarray(view.payloadOffset, view.payloadOffset + view.payloadLength) };
+}
+
+export class DirectData {
+  readonly #waiting: { flow: TakenFlow; due: number; length: number; from: Side }[] = [];
+
+  constructor(
+    readonly table: FlowTable,
+    readonly counters: Counters,
+    readonly reinject: (packet: Uint8Array) => void,
+  ) {}
+
+  send(flow: TakenFlow, { from, payload }: Direct): void {
+    const other: Side = from === CLIENT ? SERVER : CLIENT;
+    if (send(flow.fds[other], payload, payload.length) !== payload.length) {
+      this.table.abort(flow);
+      return;
+    }
+    flow.directions[from].bytes += payload.length;
+    this.counters.add(from === CLIENT ? 'toServer' : 'toClient', payload.length);
+    this.#waiting.push({ flow, due: Date.now() + ACKNOWLEDGE_MS, length: payload.length, from });
+  }
+
+  /** Milliseconds until an acknowledgement is due; -1: none is. */
+  nextDue(now: number): number {
+    const first = this.#waiting[0];
+    return first ? Math.max(0, first.due - now) : -1;
+  }
+
+  /** Makes the kernel acknowledge what no answer has acknowledged by now. */
+  acknowledge(now: number): void {
+    let done = 0;
+    for (const { flow, due, length, from } of this.#waiting) {
+      if (due > now) break;
+      done++;
+      const other: Side = from === CLIENT ? SERVER : CLIENT;
+      // Whatever passed either way since has carried the acknowledgement.
+      if (flow.finished || flow.directions[other].bytes > 0 || flow.directions[from].bytes !== length)
+        continue;
+      this.reinject(probe(flow.identity, from, length));
+    }
+    if (done > 0) this.#waiting.splice(0, done);
+  }
+}
+
+/** A keep-alive as end `from` might send it (RFC 9293 section 3.8.4): the socket answers with a bare ACK. */
+function probe(identity: Identity, from: Side, length: number): Uint8Array {
+  const other: Side = from === CLIENT ? SERVER : CLIENT;
+  const address = (side: Side) => {
+    const at = identity.addressOffset(side);
+    return identity.key.subarray(at, at + 16);
+  };
+  const mine = identity.sides[from];
+  const timestamps = mine.has & identity.sides[other].has & Has.TS;
+  return buildTcpSegment({
+    src: address(from),
+    dst: address(other),
+    sourcePort: identity.port(from),
+    destinationPort: identity.port(other),
+    seq: (mine.isn + length) >>> 0,
+    ack: (identity.sides[other].isn + 1) >>> 0,
+    flags: Flag.ACK,
+    window: mine.window,
+    ttl: 64,
+    tos: 0,
+    options: timestamps ? { tsval: mine.tsval, tsecr: identity.sides[other].tsval } : {},
+  });
+}
