@@ -69,7 +69,7 @@ async function measureAll(options: Options): Promise<RowResult[]> {
     }
   } catch (error) {
     if (!interrupted) throw error;
-    console.error('bench: interrupted; what was measured until then:');
+    console.error('bench: interrupted; the rows that were complete until then:');
   } finally {
     await server?.stop();
     killAll();

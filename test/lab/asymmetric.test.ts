@@ -22,14 +22,16 @@ it('only the client is heard: each connection works and is counted once', async 
 });
 
 it('only the server is heard: the same', async () => {
-  const { middleToServer4, middleToServer6 } = rig.lab.addresses;
+  const { middleToServer4, middleToServer6, client4, client6 } = rig.lab.addresses;
   const routes = [
-    ['client', '198.51.100.0/24', '203.0.113.1'],
-    ['client', '2001:db8:2::/64', '2001:db8:3::1'],
+    ['client', '198.51.100.0/24', '203.0.113.1', 'src', client4],
+    ['client', '2001:db8:2::/64', '2001:db8:3::1', 'src', client6],
     ['server', '192.0.2.0/24', middleToServer4],
     ['server', '2001:db8:1::/64', middleToServer6],
   ] as const;
-  for (const [role, to, via] of routes) rig.lab.exec(role, ['ip', 'route', 'replace', to, 'via', via]);
+  for (const [role, to, ...via] of routes) {
+    rig.lab.exec(role, ['ip', 'route', 'replace', to, 'via', ...via]);
+  }
   expect(await connections('server4', 50)).toEqual({ asymmetric: 50 });
   expect(await connections('server6', 50)).toEqual({ asymmetric: 50 });
 });

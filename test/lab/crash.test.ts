@@ -4,7 +4,7 @@ import { afterEach, expect, it } from 'vitest';
 import type { Engine } from './engine.js';
 import { bin, counts, useRig, waitFor, watched } from './harness.js';
 import type { Program } from './program.js';
-import { systemState } from './state.js';
+import { socketsOf, systemState } from './state.js';
 
 const rig = useRig('crash', { run: null });
 let hold: Program | undefined;
@@ -73,4 +73,5 @@ it('`desplice clean` removes what was left', async () => {
   expect(systemState(rig.lab)).toBe(rig.before);
   expect(existsSync(engine.control)).toBe(false);
   expect(clean().stdout).toContain('nothing to clean');
+  expect(socketsOf(rig.lab), 'sockets in the middle').toBe('');
 });

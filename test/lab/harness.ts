@@ -8,7 +8,7 @@ import type { Stats } from '../../src/flow/stats.js';
 import { type Lab, labDown, labList, labUp, type Role, type Topology } from '../../src/lab/index.js';
 import { Engine } from './engine.js';
 import { Program } from './program.js';
-import { systemState } from './state.js';
+import { socketsOf, systemState } from './state.js';
 
 export const root = fileURLToPath(new URL('../..', import.meta.url));
 export const bin = join(root, 'bin/desplice');
@@ -59,6 +59,7 @@ export class Rig {
       for (const program of this.#programs) await program.stop();
       if (this.engine?.running) {
         expect(await this.engine.stop(), `exit code of the engine; stderr: ${this.engine.stderr}`).toBe(0);
+        expect(socketsOf(this.lab), 'sockets in the middle').toBe('');
       }
       if (this.lab) expect(systemState(this.lab)).toBe(this.before);
     } finally {

@@ -44,7 +44,7 @@ describe.each([
 
   it('sees the client as it is', async () => {
     const gained = await rig.counted(async () => {
-      const format = '\\n%{local_ip} %{local_port} %{remote_ip} %{remote_port}';
+      const format = '%{local_ip} %{local_port} %{remote_ip} %{remote_port}';
       const { stdout } = await curl('-w', format, `${url()}/`);
       const [body, ends] = stdout.split('\n') as [string, string];
       const [localAddress, localPort, remoteAddress, remotePort] = ends.split(' ');

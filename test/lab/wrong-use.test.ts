@@ -74,7 +74,6 @@ describe('the file', () => {
     ['an unknown key', `${good}prots: [80]\n`, '4:1', /prots/],
     ['an unknown action', `${good}    action: swallow\n`, '4:13', /swallow/],
     ['broken YAML', `${good}limits: {flows: 10\n`, '', /./],
-    ['no rules at all', 'interfaces: [toclient]\n', '', /rules/],
   ])('%s', (_what, text, place, words) => {
     const file = join(rig.folder, 'desplice.yaml');
     writeFileSync(file, text);
@@ -83,6 +82,12 @@ describe('the file', () => {
     expect(result.stderr).toMatch(/desplice\.yaml:\d+:\d+/);
     if (place !== '') expect(result.stderr).toContain(`${file}:${place}`);
   });
+});
+
+it('neither the file nor a flag names an interface', () => {
+  const file = join(rig.folder, 'bare.yaml');
+  writeFileSync(file, 'rules:\n  - ports: [80]\n');
+  expectMistake(run(['-c', file]), 2, /interface/);
 });
 
 describe('without privileges', () => {

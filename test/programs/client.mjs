@@ -5,10 +5,10 @@
 //   fin       half-closes when: `sent` or `received` (all of `expect`)
 //   expect    so many bytes of the server's, before its last words
 //   pauseMs   reads nothing for so long;  sample: record how much was accepted, twice a second
-//   reset     resets when everything is sent
+//   reset     resets when everything is sent, `resetMs` later
 // Prints one JSON object: {"ok":flows that went right,"failed":{reason:count},"ms":…}
 import net from 'node:net';
-import { Checker, clientSeed, pattern, send, serverSeed, trailerBytes } from './pattern.mjs';
+import { Checker, clientSeed, pattern, reset, send, serverSeed, trailerBytes } from './pattern.mjs';
 
 const options = {
   flows: 1,
@@ -18,6 +18,7 @@ const options = {
   fin: 'sent',
   expect: 0,
   pauseMs: 0,
+  resetMs: 0,
   ...JSON.parse(process.argv[2]),
 };
 const parallel = options.parallel ?? options.flows;
@@ -45,7 +46,7 @@ function oneFlow(number) {
           },
           done: () => {
             sent = true;
-            if (options.reset) socket.resetAndDestroy();
+            if (options.reset) setTimeout(reset, options.resetMs, socket);
             else finish();
           },
         });

@@ -61,3 +61,9 @@ export function send(socket, bytes, total, { onAccepted, done } = {}) {
 export const trailerBytes = 80;
 export const clientSeed = 1;
 export const serverSeed = 2;
+
+/** Closes with a reset and nothing before it. `resetAndDestroy()` would send a FIN first. */
+export function reset(socket) {
+  socket.resetAndClosing = true;
+  socket.destroy();
+}

@@ -8,7 +8,7 @@
 //   sink      counts how connections end
 // Prints {"listening":port}, and on SIGUSR2 a line with what it has seen.
 import net from 'node:net';
-import { Checker, clientSeed, pattern, send, serverSeed, trailerBytes } from './pattern.mjs';
+import { Checker, clientSeed, pattern, reset, send, serverSeed, trailerBytes } from './pattern.mjs';
 
 const options = { send: 0, when: 'connect', pauseMs: 0, closer: 'server', ...JSON.parse(process.argv[2]) };
 const expected = pattern(clientSeed);
@@ -74,7 +74,7 @@ const modes = {
     socket.resume();
   },
   reset(socket) {
-    socket.once('data', () => socket.resetAndDestroy());
+    socket.once('data', () => reset(socket));
   },
   sink(socket) {
     socket.on('data', (chunk) => {
