@@ -510,10 +510,14 @@ static __always_inline int track(struct __sk_buff *skb, __u32 l3, int from_engin
 		on_syn(skb, c, &p, h, worker);
 		return TC_ACT_OK;
 	}
-	if (from_engine)
-		return TC_ACT_OK;
 	if (h && h->state == FORWARD)
 		return TC_ACT_OK;
+	if (from_engine) {
+		/* What was held comes back and is no taken flow: the engine has decided to forward it. */
+		if (h)
+			change(h, HELD, FORWARD);
+		return TC_ACT_OK;
+	}
 	if (opening == (TCP_SYN | TCP_ACK)) {
 		on_syn_ack(skb, c, &p, h);
 		return TC_ACT_OK;

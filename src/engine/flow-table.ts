@@ -7,6 +7,7 @@ import { TimeWaitReaper } from '../kernel/sock_diag.js';
 import {
   close,
   hasResetOnClose,
+  setNoDelay,
   setResetOnClose,
   shutdownWrite,
   TcpState,
@@ -86,6 +87,7 @@ export class FlowTable {
     identity.handshake[HANDSHAKE_STATE] = State.FORWARD;
     mapUpdate(this.maps.handshakes, identity.key, identity.handshake);
     if (action === 'relay') this.#watch(flow);
+    else for (const fd of fds) setNoDelay(fd);
     this.counters.add('intercepted', 1);
     this.counters.add('active', 1);
     return flow;

@@ -1,5 +1,5 @@
 /** What the tracker holds comes in here, is put to the decision, and goes on: into two sockets, or as it was. */
-import { mapLookup, mapUpdate } from '../kernel/bpf.js';
+import { mapLookup } from '../kernel/bpf.js';
 import { KernelError } from '../kernel/errors.js';
 import { read, write } from '../kernel/socket.js';
 import type { Action } from '../policy/rules.js';
@@ -188,9 +188,8 @@ export class Intake {
 
   #forward(pending: Pending, why: WorkerCounter): void {
     this.#forget(pending);
+    // The tracker sees them come back without a taken flow, and from then on forwards by itself.
     for (const packet of pending.packets) this.#reinject(packet, packet.length);
-    pending.identity.handshake[HANDSHAKE_STATE] = State.FORWARD;
-    mapUpdate(this.table.maps.handshakes, pending.identity.key, pending.identity.handshake);
     this.counters.add(why, 1);
   }
 

@@ -65,36 +65,34 @@ export type WorkerCounter = (typeof workerCounters)[number];
 
 /** One end's half of a handshake entry, read where it lies. */
 export class SideView {
-  readonly #view: DataView;
   constructor(
-    buffer: ArrayBufferLike,
+    readonly bytes: Uint8Array,
     readonly offset: number,
-  ) {
-    this.#view = new DataView(buffer, offset, SIDE_BYTES);
+  ) {}
+  #u16(at: number): number {
+    const i = this.offset + at;
+    return (this.bytes[i] as number) | ((this.bytes[i + 1] as number) << 8);
   }
   get isn(): number {
-    return this.#view.getUint32(0, true);
+    return this.#u16(0) + this.#u16(2) * 65536;
   }
   get tsval(): number {
-    return this.#view.getUint32(4, true);
+    return this.#u16(4) + this.#u16(6) * 65536;
   }
   get window(): number {
-    return this.#view.getUint16(8, true);
+    return this.#u16(8);
   }
   get mss(): number {
-    return this.#view.getUint16(10, true);
+    return this.#u16(10);
   }
   get scale(): number {
-    return this.#view.getUint8(12);
+    return this.bytes[this.offset + 12] as number;
   }
   get has(): number {
-    return this.#view.getUint8(13);
+    return this.bytes[this.offset + 13] as number;
   }
   get ttl(): number {
-    return this.#view.getUint8(14);
-  }
-  get tos(): number {
-    return this.#view.getUint8(15);
+    return this.bytes[this.offset + 14] as number;
   }
 }
 
@@ -112,6 +110,6 @@ export function synRecord(side: SideView): SynRecord {
 }
 
 export function handshakeRecord(bytes: Uint8Array, clientSide: number): HandshakeRecord {
-  const at = (side: number) => new SideView(bytes.buffer, bytes.byteOffset + side * SIDE_BYTES);
+  const at = (side: number) => new SideView(bytes, side * SIDE_BYTES);
   return { client: synRecord(at(clientSide)), server: synRecord(at(1 - clientSide)) };
 }

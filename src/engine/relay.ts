@@ -6,7 +6,7 @@
  * waits in a pipe.
  */
 import { E } from '../kernel/ffi.js';
-import { recv, send, shutdownWrite, wouldBlock, write } from '../kernel/socket.js';
+import { recv, send, setNoDelay, shutdownWrite, wouldBlock, write } from '../kernel/socket.js';
 import { PIPE_BYTES, PipePool, splice } from '../kernel/splice.js';
 import type { Side, TakenFlow } from './taken.js';
 
@@ -45,6 +45,11 @@ export function pump(flow: TakenFlow, from: Side): PumpResult {
       direction.finSent = true;
       releasePipe(flow, from);
       return 'ended';
+    }
+    // The first send has nothing before it to wait for (RFC 9293 section 3.7.4); the second might.
+    if (direction.bytes > 0 && !direction.noDelay) {
+      setNoDelay(target);
+      direction.noDelay = true;
     }
     const n = direction.streaming ? fillPipe(flow, from, source) : passSmall(flow, from, source, target);
     if (n === 0) direction.eof = true;

@@ -3,7 +3,7 @@ import { type Endpoint, formatEndpoint } from '../flow/record.js';
 import type { FlowInfo, FlowState } from '../flow/stats.js';
 import type { Pipe } from '../kernel/splice.js';
 import { formatAddress } from '../wire/address.js';
-import { FLOW_BYTES, HANDSHAKE_CLIENT, handshakeRecord, SideView } from './layout.js';
+import { FLOW_BYTES, HANDSHAKE_CLIENT, handshakeRecord, SIDE_BYTES, SideView } from './layout.js';
 
 /** Which socket, and which direction by its source: 0 faces the client, 1 the server. */
 export type Side = 0 | 1;
@@ -23,18 +23,9 @@ export class Direction {
   finComing = false;
   eof = false;
   finSent = false;
+  /** TCP_NODELAY is set on the target: from the second send on, so that what an end sent at once goes on at once. */
+  noDelay = false;
   bytes = 0;
-
-  reset(): void {
-    this.pipe = null;
-    this.queued = 0;
-    this.pending = null;
-    this.streaming = false;
-    this.finComing = false;
-    this.eof = false;
-    this.finSent = false;
-    this.bytes = 0;
-  }
 }
 
 /** The 4-tuple and handshake of a flow, copied from the kernel's map. */
@@ -51,8 +42,8 @@ export class Identity {
     this.clientSide = this.handshake[HANDSHAKE_CLIENT] === 1 ? 1 : 0;
     const at = (side: Side) => (side === CLIENT ? this.clientSide : 1 - this.clientSide);
     this.sides = [
-      new SideView(this.handshake.buffer, at(CLIENT) * 20),
-      new SideView(this.handshake.buffer, at(SERVER) * 20),
+      new SideView(this.handshake, at(CLIENT) * SIDE_BYTES),
+      new SideView(this.handshake, at(SERVER) * SIDE_BYTES),
     ];
   }
 

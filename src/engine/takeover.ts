@@ -10,15 +10,7 @@ import {
   setTimestamp,
   setWindow,
 } from '../kernel/repair.js';
-import {
-  bind,
-  close,
-  connect,
-  setMaxSegment,
-  setNoDelay,
-  setTransparent,
-  tcpSocket,
-} from '../kernel/socket.js';
+import { bind, close, connect, setMaxSegment, setTransparent, tcpSocket } from '../kernel/socket.js';
 import { Has, type SideView } from './layout.js';
 import { CLIENT, type Identity, SERVER, type Side } from './taken.js';
 
@@ -53,7 +45,6 @@ function makeSocket(identity: Identity, side: Side, taken: readonly [number, num
     setOptions(fd, scaled ? peer.scale : null, self.scale, (both & Has.SACK) !== 0, (both & Has.TS) !== 0);
     if (both & Has.TS) setTimestamp(fd, self.tsval);
     setWindow(fd, received, windowOf(peer, scaled), Math.max(0, windowOf(self, scaled) - taken[side]));
-    setNoDelay(fd);
     leaveRepair(fd);
     return fd;
   } catch (error) {

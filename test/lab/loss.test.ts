@@ -19,7 +19,7 @@ interface Loss {
   from: 'client' | 'server';
   kind: Kind;
   /** So many of the kind, the first ones, are lost. */
-  first?: number;
+  first: number;
   /** Before the middle has seen it, or behind. */
   where: 'before' | 'behind';
 }
@@ -33,7 +33,7 @@ function lose(loss: Loss, port: number): void {
   const role: Role = loss.where === 'before' ? loss.from : other;
   const hook = loss.where === 'before' ? 'egress' : 'ingress';
   const side = loss.from === 'client' ? 'dport' : 'sport';
-  const burst = `limit rate 1/day burst ${loss.first ?? 1} packets`;
+  const burst = `limit rate 1/day burst ${loss.first} packets`;
   const rules = `
 table netdev loss {
   chain ${hook} {
@@ -62,16 +62,16 @@ const serverFirst = {
   client: { send: 20_000, expect: 20_000, start: 'data' },
 };
 
-const losses: (Loss & { note?: string })[] = [];
+const losses: Loss[] = [];
 for (const where of ['before', 'behind'] as const) {
   losses.push(
-    { from: 'client', kind: 'SYN', where },
+    { from: 'client', kind: 'SYN', where, first: 1 },
     { from: 'client', kind: 'SYN', where, first: 2 },
-    { from: 'server', kind: 'SYN-ACK', where },
-    { from: 'client', kind: 'pure ACK', where, note: 'the third ACK' },
-    { from: 'client', kind: 'data', where },
+    { from: 'server', kind: 'SYN-ACK', where, first: 1 },
+    { from: 'client', kind: 'pure ACK', where, first: 1 },
+    { from: 'client', kind: 'data', where, first: 1 },
     { from: 'client', kind: 'data', where, first: 3 },
-    { from: 'server', kind: 'data', where },
+    { from: 'server', kind: 'data', where, first: 1 },
   );
 }
 
@@ -83,7 +83,7 @@ async function passes(loss: Loss, talk: { server: object; client: object }): Pro
   const gained = await rig.counted(async () => {
     expect(await rig.client({ host, port, ...talk.client })).toMatchObject({ ok: 1, failed: {} });
   });
-  expect(lost(), 'segments that the rule has dropped').toBe(loss.first ?? 1);
+  expect(lost(), 'segments that the rule has dropped').toBe(loss.first);
   expect(counts(gained)).toEqual({ intercepted: 1 });
   expect(gained.handshakes).toMatchObject({ seen: 1, completed: 1, refused: 0 });
 }
@@ -95,7 +95,7 @@ describe('the client speaks first', () => {
 });
 
 describe('the server speaks first', () => {
-  it.each(losses.filter(({ first }) => first === undefined))(
+  it.each(losses.filter(({ first }) => first === 1))(
     'and the $kind of the $from is lost $where the middle',
     (loss) => passes(loss, serverFirst),
   );
@@ -142,6 +142,7 @@ table netdev loss {
     const result = await rig.client({ host, port, flows: 20, send: MB, expect: MB, fin: 'received' });
     expect(result).toMatchObject({ ok: 20, failed: {} });
   });
-  expect(lost()).toBeGreaterThan(100);
+  // What the hook sees is up to 64 kB each (GSO).
+  expect(lost()).toBeGreaterThan(20);
   expect(counts(gained)).toEqual({ intercepted: 20 });
 });
