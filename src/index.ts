@@ -91,8 +91,13 @@ export class Interception implements AsyncIterable<Flow>, AsyncDisposable {
   }
 
   async #fail(error: Error): Promise<void> {
-    this.#settle.reject(error);
-    await this.close();
+    // First the cleaning: whoever hears of the failure may end the process at once.
+    try {
+      await (await this.#starting).close();
+    } finally {
+      this.#finish();
+      this.#settle.reject(error);
+    }
   }
 
   #offer(flow: Flow): void {

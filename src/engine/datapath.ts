@@ -12,6 +12,7 @@ import { EngineError } from './errors.js';
 import { Config, kernelCounters, MAX_RULES, MAX_WORKERS, RULE_BYTES } from './layout.js';
 import {
   addLocalDelivery,
+  destroyForeignSockets,
   disableEarlyDemux,
   type Link,
   links,
@@ -171,6 +172,7 @@ export class Datapath {
   /** From here on packets meet the program. The workers must be beating. */
   attach(): void {
     disableEarlyDemux();
+    destroyForeignSockets();
     addLocalDelivery();
     this.#attached = true;
     for (const link of this.#links) {

@@ -132,9 +132,7 @@ export class FlowTable {
     const direction = flow.directions[from];
     const before = direction.bytes;
     const result = pump(flow, from);
-    if (direction.bytes !== before) {
-      this.counters.add(from === CLIENT ? 'toServer' : 'toClient', direction.bytes - before);
-    }
+    this.#count(from, direction.bytes - before);
     if (result === 'more') this.#ready.push(flow);
     else if (result === 'sourceFailed') this.#passReset(flow, from);
     else if (result === 'targetFailed') this.#passReset(flow, from === CLIENT ? SERVER : CLIENT);
@@ -149,16 +147,23 @@ export class FlowTable {
     flow.resetFrom = from;
     // What it had sent before is still readable (tcp_recvmsg() looks at the queue first).
     flow.directions[from].finComing = true;
-    if (!flow.directions[from].finSent) {
-      const result = pump(flow, from);
-      if (result === 'more' || (result === 'blocked' && flow.directions[from].queued > 0)) {
-        this.#resetting.set(flow, Date.now() + RESET_PATIENCE_MS);
-        return;
-      }
-    }
+    this.#resetting.set(flow, Date.now() + RESET_PATIENCE_MS);
+    this.#tryReset(flow, false);
+  }
+
+  /** Passes the reset on once all that came before it has been sent and acknowledged; `late`: it has waited enough. */
+  #tryReset(flow: TakenFlow, late: boolean): void {
+    const from = flow.resetFrom as Side;
+    const direction = flow.directions[from];
+    const before = direction.bytes;
+    const drained = pump(flow, from) === 'ended' || direction.finSent;
+    this.#count(from, direction.bytes - before);
     const other = from === CLIENT ? SERVER : CLIENT;
-    if (unacknowledged(flow.fds[other]) === 0) this.abort(flow);
-    else this.#resetting.set(flow, Date.now() + RESET_PATIENCE_MS);
+    if (late || (drained && unacknowledged(flow.fds[other]) === 0)) this.abort(flow);
+  }
+
+  #count(from: Side, bytes: number): void {
+    if (bytes !== 0) this.counters.add(from === CLIENT ? 'toServer' : 'toClient', bytes);
   }
 
   #checkClosed(flow: TakenFlow): void {
@@ -216,8 +221,7 @@ export class FlowTable {
     this.#resetting.delete(flow);
     for (const side of [CLIENT, SERVER] as const) {
       releasePipe(flow, side);
-      if (flow.fds[side] < 0) continue;
-      close(flow.fds[side]);
+      if (flow.fds[side] >= 0) close(flow.fds[side]);
       if (!flow.activeClose[side]) continue;
       const other = side === CLIENT ? SERVER : CLIENT;
       const { key, family } = flow.identity;
@@ -246,13 +250,7 @@ export class FlowTable {
         if (!flow.finished) this.#checkClosed(flow);
       }
     }
-    for (const [flow, deadline] of this.#resetting) {
-      const from = flow.resetFrom as Side;
-      const result = flow.directions[from].finSent ? 'ended' : pump(flow, from);
-      const other = from === CLIENT ? SERVER : CLIENT;
-      const waiting = result === 'more' || flow.directions[from].queued > 0;
-      if (now > deadline || (!waiting && unacknowledged(flow.fds[other]) === 0)) this.abort(flow);
-    }
+    for (const [flow, deadline] of this.#resetting) this.#tryReset(flow, now > deadline);
     if (this.#finished.length === 0) return;
     this.#reaper.flush();
     for (const flow of this.#finished) {

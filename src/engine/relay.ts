@@ -40,6 +40,8 @@ export function pump(flow: TakenFlow, from: Side): PumpResult {
       direction.bytes += n;
     }
     if (direction.eof) {
+      // Behind the error that recv() has reported, a socket that was reset reads as ended: no FIN comes of that.
+      if (flow.resetFrom === from) return 'ended';
       if (!flow.directions[to].eof) flow.activeClose[to] = true;
       shutdownWrite(target);
       direction.finSent = true;

@@ -1,6 +1,8 @@
 /** What the engine sets up in the system beside its programs: sysctls, rules and routes. All by iproute2 and /proc. */
 import { execFileSync } from 'node:child_process';
 import { mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { TimeWaitReaper } from '../kernel/sock_diag.js';
+import { parseAddress } from '../wire/address.js';
 import { EngineError } from './errors.js';
 
 /** The packets of taken flows carry this mark, which routes them to this machine. */
@@ -72,7 +74,9 @@ export function disableEarlyDemux(): void {
 /** Returns true when there was something to restore. */
 export function restoreEarlyDemux(): boolean {
   try {
-    const saved = JSON.parse(readFileSync(stateFile(), 'utf8')) as { tcp_early_demux: string };
+    const file = readFileSync(stateFile(), 'utf8');
+    destroyForeignSockets();
+    const saved = JSON.parse(file) as { tcp_early_demux: string };
     writeSysctl('ipv4/tcp_early_demux', saved.tcp_early_demux);
     rmSync(stateFile());
     if (readdirSync(STATE_DIR).length === 0) rmSync(STATE_DIR, { recursive: true });
@@ -80,6 +84,40 @@ export function restoreEarlyDemux(): boolean {
   } catch {
     return false;
   }
+}
+
+/**
+ * Destroys TCP sockets whose local address is not this machine's: what a killed engine has left in TIME_WAIT would,
+ * with early demux on again, swallow the packets of whoever uses the same ports. Returns how many there were.
+ */
+export function destroyForeignSockets(): number {
+  const own = new Set<string>();
+  for (const link of JSON.parse(ip('-j', 'address', 'show')) as { addr_info: { local?: string }[] }[]) {
+    for (const { local } of link.addr_info) if (local) own.add(local);
+  }
+  const listing = execFileSync('ss', ['-H', '-n', '-t', 'state', 'all'], { encoding: 'utf8' });
+  const reaper = new TimeWaitReaper();
+  let found = 0;
+  for (const line of listing.split('\n')) {
+    const [state, , , local = '', remote = ''] = line.trim().split(/\s+/);
+    if (state === 'LISTEN' || !local) continue;
+    const [from, to] = [splitAddress(local), splitAddress(remote)];
+    if (!from || !to || own.has(from.text) || from.text.startsWith('127.') || from.text === '::1') continue;
+    const family = from.text.includes(':') ? 6 : 4;
+    reaper.add(family, from.bytes, 0, from.port, to.bytes, 0, to.port);
+    found++;
+  }
+  reaper.flush();
+  reaper.close();
+  return found;
+}
+
+/** `[2001:db8::1]:80` or `192.0.2.1%eth0:80`, as ss prints them. */
+function splitAddress(text: string): { text: string; bytes: Uint8Array; port: number } | null {
+  const colon = text.lastIndexOf(':');
+  const address = text.slice(0, colon).replace(/[[\]]/g, '').replace(/%.*$/, '');
+  const bytes = parseAddress(address);
+  return bytes ? { text: address, bytes, port: Number(text.slice(colon + 1)) } : null;
 }
 
 /** Marked packets are delivered here, whatever their destination. */

@@ -3,6 +3,7 @@
  * repair connect() of the next flow with the same four numbers fail with EADDRNOTAVAIL.
  */
 import { check, libc } from './ffi.js';
+import { close } from './socket.js';
 
 const AF_NETLINK = 16;
 const SOCK_RAW_CLOEXEC = 3 | 0o2004000;
@@ -56,6 +57,10 @@ export class TimeWaitReaper {
     }
     // INET_DIAG_NOCOOKIE
     b.fill(0xff, at + 64, at + 72);
+  }
+
+  close(): void {
+    close(this.#fd);
   }
 
   flush(): void {

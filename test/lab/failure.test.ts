@@ -1,18 +1,13 @@
 /** What goes wrong between the ends goes wrong for them exactly as it would without us. */
 import { beforeAll, describe, expect, it } from 'vitest';
 import { setKernelKnobs } from '../../src/lab/index.js';
-import { counts, useRig, waitFor } from './harness.js';
+import { type Attempt, counts, useRig, waitFor } from './harness.js';
 
 const rig = useRig('failure');
 /** The same port in a range that is not watched: everything else is equal. */
 const plain = (port: number): number => port + 1000;
 
-interface Outcome {
-  outcome: string;
-  ms: number;
-}
-
-async function both(host: string, port: number): Promise<{ ours: Outcome; without: Outcome }> {
+async function both(host: string, port: number): Promise<{ ours: Attempt; without: Attempt }> {
   const [ours, without] = await Promise.all([rig.attempt(host, port), rig.attempt(host, plain(port))]);
   return { ours, without };
 }

@@ -99,8 +99,13 @@ export class Rig {
     return JSON.parse(stdout) as T;
   }
 
-  async attempt(host: string, port: number, timeoutMs = 20_000): Promise<{ outcome: string; ms: number }> {
-    const argv = [process.execPath, join(programs, 'attempt.mjs'), host, String(port), String(timeoutMs)];
+  async attempt(host: string, port: number, timeoutMs = 20_000, from = 0): Promise<Attempt> {
+    const argv = [
+      process.execPath,
+      join(programs, 'attempt.mjs'),
+      host,
+      ...[port, timeoutMs, from].map(String),
+    ];
     return JSON.parse((await this.lab.run('client', argv)).stdout);
   }
 
@@ -111,6 +116,11 @@ export class Rig {
     await waitFor('no active flow', async () => (await this.engine.stats()).flows.active === 0, 10_000);
     return subtract(await this.engine.stats(), before);
   }
+}
+
+export interface Attempt {
+  outcome: string;
+  ms: number;
 }
 
 export interface FlowsResult {

@@ -1,6 +1,6 @@
 // Keeps connections to an echo server busy and says when they end. Argument: JSON with host, port, flows.
 // Prints {"busy":flows} when each has had an answer; with `probe`, in its own time {"probe":"ok" or why,"at":…} for a
-// connection tried every 100 ms; on SIGUSR2 {"ended":[{"how":"end" or errno name,"at":…}]}. Times: ms since the epoch.
+// connection tried every 100 ms; on SIGUSR2 {"ended":[{"how":"end" or errno name,"at":…,"port":local port}]}. Times: ms since the epoch.
 import net from 'node:net';
 
 const { host, port, flows, probe = false } = JSON.parse(process.argv[2]);
@@ -10,12 +10,16 @@ let answered = 0;
 for (let i = 0; i < flows; i++) {
   const socket = net.connect({ host, port, noDelay: true });
   let first = true;
+  let localPort = 0;
+  socket.on('connect', () => {
+    localPort = socket.localPort;
+  });
   const timer = setInterval(() => socket.write(Buffer.alloc(1000, 'x')), 50);
   const finish = (how) => {
     clearInterval(timer);
     if (socket.over) return;
     socket.over = true;
-    ended.push({ how, at: Date.now() });
+    ended.push({ how, at: Date.now(), port: localPort });
   };
   socket.on('data', () => {
     if (!first) return;
