@@ -210,7 +210,11 @@ static __always_inline int read_syn(struct __sk_buff *skb, const struct packet *
 	w->parsed.tos = p->tos;
 	w->parsed.flow_label = p->flow_label;
 	int option = read_options(skb, p->l4 + 20, p->options);
+	__u8 ecn = p->flags & (TCP_ECE | TCP_CWR);
 
+	/* RFC 3168 section 6.1.1: a SYN offers with both flags, a SYN-ACK accepts with ECE alone. */
+	if (ecn == (p->flags & TCP_ACK ? TCP_ECE : TCP_ECE | TCP_CWR))
+		w->parsed.has |= HAS_ECN;
 	*s = w->parsed;
 	return option;
 }
@@ -247,7 +251,8 @@ static __always_inline __u32 worker_of(const struct config *c, const struct flow
 
 static __always_inline int stale(const struct config *c, __u32 worker)
 {
-	return bpf_ktime_get_ns() - c->heartbeat_ns[worker & (MAX_WORKERS - 1)] > STALE_NS;
+	/* Signed: a beat between the two reads is in the future. */
+	return (__s64)(bpf_ktime_get_ns() - c->heartbeat_ns[worker & (MAX_WORKERS - 1)]) > (__s64)STALE_NS;
 }
 
 /* Exactly one CPU wins a change of state, so that each flow is counted once. */
@@ -327,8 +332,6 @@ static __always_inline void on_syn(struct __sk_buff *skb, const struct config *c
 				(*n)++;
 		}
 	}
-	if ((p->flags & (TCP_ECE | TCP_CWR)) == (TCP_ECE | TCP_CWR))
-		h->side[me].has |= HAS_ECN;
 	bpf_map_update_elem(&handshakes, &p->key, h, BPF_ANY);
 }
 
@@ -350,8 +353,6 @@ static __always_inline void on_syn_ack(struct __sk_buff *skb, const struct confi
 		return;
 	int option = read_syn(skb, p, &h->side[me]);
 
-	if ((p->flags & (TCP_ECE | TCP_CWR)) == TCP_ECE)
-		h->side[me].has |= HAS_ECN;
 	if (option) {
 		__u32 kind = option;
 		__u64 *n = bpf_map_lookup_elem(&unsupported, &kind);
@@ -489,8 +490,10 @@ static __always_inline int track(struct __sk_buff *skb, __u32 l3, int from_engin
 
 	if (f) {
 		if (opening != TCP_SYN) {
-			f->side[p.from & 1].ttl = p.ttl;
-			f->side[p.from & 1].tos = p.tos;
+			if (!from_engine) {
+				f->side[p.from & 1].ttl = p.ttl;
+				f->side[p.from & 1].tos = p.tos;
+			}
 			skb->mark = (skb->mark & ~c->mark_mask) | c->mark;
 			return TC_ACT_OK;
 		}

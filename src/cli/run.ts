@@ -101,7 +101,10 @@ async function untilStopped(
     await closing;
     if (first === 'closed') throw new Exit(130);
   } finally {
-    process.off('SIGINT', stop).off('SIGTERM', stop).off('SIGHUP', hangUp);
+    process.off('SIGHUP', hangUp);
+    // Signals are still ours: all is removed, and what is left to do is to say why and to exit with that code.
+    const ignore = (): void => {};
+    process.on('SIGINT', ignore).on('SIGTERM', ignore).off('SIGINT', stop).off('SIGTERM', stop);
   }
 }
 

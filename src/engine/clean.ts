@@ -1,14 +1,16 @@
 /** Removes what an engine that was killed has left in this network namespace. */
-import { removeFilters } from './datapath.js';
+import { lockNamespace, removeFilters } from './datapath.js';
 import { links, removeLocalDelivery, restoreEarlyDemux } from './system.js';
 
-/** Returns what was removed, in words. Does nothing where nothing is left. */
-export function cleanSystem(): string[] {
+/** Returns what was removed, in words. Throws EngineError while an engine is running here. */
+export async function cleanSystem(): Promise<string[]> {
+  const lock = await lockNamespace();
   const removed: string[] = [];
   for (const link of links()) {
     if (removeFilters(link.ifindex, link.ifname)) removed.push(`programs on ${link.ifname}`);
   }
   if (removeLocalDelivery()) removed.push('rules and routes of local delivery');
   if (restoreEarlyDemux()) removed.push('tcp_early_demux set back');
+  lock.close();
   return removed;
 }

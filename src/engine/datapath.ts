@@ -5,6 +5,7 @@ import { fileURLToPath } from 'node:url';
 import { attach, BpfObject, detach, Hook, mapUpdate, removeClsact, sumPerCpu } from '../kernel/bpf.js';
 import { KernelError } from '../kernel/errors.js';
 import { mmapShared } from '../kernel/ffi.js';
+import { interfaceIndex } from '../kernel/netdev.js';
 import { close } from '../kernel/socket.js';
 import { openTun } from '../kernel/tun.js';
 import type { CompiledRule } from '../policy/rules.js';
@@ -96,7 +97,7 @@ export class Datapath {
     const locks: net.Server[] = [];
     let datapath: Datapath | null = null;
     try {
-      for (const { ifname } of found) locks.push(await lock(ifname));
+      locks.push(await lockNamespace());
       datapath = new Datapath(found, locks, flowLimit);
       for (let i = 0; i < workers; i++) datapath.#addTun(i);
       datapath.#config.setUint32(Config.workers, workers, true);
@@ -184,8 +185,7 @@ export class Datapath {
 
   /** Names of watched interfaces that are gone. */
   vanished(): string[] {
-    const now = links();
-    return this.#links.filter((l) => !now.some((n) => n.ifindex === l.ifindex)).map((l) => l.ifname);
+    return this.#links.filter((l) => interfaceIndex(l.ifname) !== l.ifindex).map((l) => l.ifname);
   }
 
   counters(): Record<(typeof kernelCounters)[number], number> {
@@ -249,8 +249,11 @@ function tcFilters(ifname: string, hook: string): number {
 const tc = (...args: string[]): string =>
   execFileSync('tc', args, { encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] });
 
-/** One engine an interface: an abstract Unix socket, which belongs to the network namespace and dies with its holder. */
-function lock(ifname: string): Promise<net.Server> {
+/**
+ * One engine a network namespace, since rules, routes and sysctls are the namespace's. An abstract Unix socket belongs
+ * to it, too, and dies with its holder.
+ */
+export function lockNamespace(): Promise<net.Server> {
   return new Promise((resolve, reject) => {
     const server = net.createServer((socket) => socket.destroy());
     server.unref();
@@ -259,12 +262,14 @@ function lock(ifname: string): Promise<net.Server> {
         cause.code === 'EADDRINUSE'
           ? new EngineError(
               'BUSY',
-              `another engine is intercepting on ${ifname}`,
-              'stop it first, or name other interfaces',
+              'another engine is running in this network namespace',
+              'stop it first; one engine can watch all interfaces',
             )
-          : new EngineError('LOCK', `the lock of ${ifname}: ${cause.message}`, undefined, { cause }),
+          : new EngineError('LOCK', `the lock of this network namespace: ${cause.message}`, undefined, {
+              cause,
+            }),
       );
     });
-    server.listen(`\0desplice/${ifname}`, () => resolve(server));
+    server.listen('\0desplice', () => resolve(server));
   });
 }

@@ -8,7 +8,7 @@ import { Counters } from './counters.js';
 import { Datapath } from './datapath.js';
 import { EngineError } from './errors.js';
 import { Flow } from './flow.js';
-import type { Decision, FromWorker, ToWorker, WorkerData } from './messages.js';
+import { checkDecision, type Decision, type FromWorker, type ToWorker, type WorkerData } from './messages.js';
 import type { Candidate, Decide, InterceptOptions } from './options.js';
 import { Unanswered } from './unanswered.js';
 
@@ -124,7 +124,18 @@ export class Engine {
         void this.#decide(thread, message);
         break;
       case 'flow': {
-        const flow = new Flow(message, (reply) => this.#send(thread, reply));
+        let flow: Flow;
+        try {
+          flow = new Flow(message, (reply) => this.#send(thread, reply));
+        } catch (error) {
+          this.options.log?.({
+            level: 'error',
+            event: 'flowFailed',
+            message: `a flow is reset: ${String(error)}`,
+          });
+          this.#send(thread, { type: 'reset', id: message.id, generation: message.generation });
+          break;
+        }
         this.#flows.set(`${this.#threads.indexOf(thread)}/${flow.id}`, flow);
         this.onFlow(flow);
         break;
@@ -157,7 +168,7 @@ export class Engine {
     const { id, type: _, ...candidate } = message;
     let decision: Decision = 'forward';
     try {
-      decision = await (this.options.decide as Decide)(candidate as Candidate);
+      decision = checkDecision(await (this.options.decide as Decide)(candidate as Candidate));
     } catch (error) {
       this.options.log?.({
         level: 'error',
@@ -232,7 +243,7 @@ export class Engine {
     const compiled = compileRules(rules);
     const actions = rules.map((rule) => rule.action ?? 'relay');
     for (const thread of this.#threads) this.#send(thread, { type: 'rules', actions });
-    this.datapath.setRules(compiled, this.stats().flows.active > 0);
+    this.datapath.setRules(compiled, true);
   }
 
   /** Takes no new flow, gives those that are taken time to end, resets the rest, removes all that was set up. */

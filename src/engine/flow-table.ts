@@ -1,6 +1,6 @@
 /** The flows of one worker: from takeover to the last trace of them. */
 import { mapDelete, mapUpdate } from '../kernel/bpf.js';
-import { EPOLLERR, EPOLLHUP, EPOLLIN, EPOLLOUT, EPOLLRDHUP, type Epoll } from '../kernel/epoll.js';
+import { EPOLLERR, EPOLLHUP, EPOLLIN, EPOLLOUT, EPOLLPRI, EPOLLRDHUP, type Epoll } from '../kernel/epoll.js';
 import { KernelError } from '../kernel/errors.js';
 import { E } from '../kernel/ffi.js';
 import { TimeWaitReaper } from '../kernel/sock_diag.js';
@@ -86,10 +86,15 @@ export class FlowTable {
     this.byKey.set(keyString, flow);
     identity.handshake[HANDSHAKE_STATE] = State.FORWARD;
     mapUpdate(this.maps.handshakes, identity.key, identity.handshake);
-    if (action === 'relay') this.#watch(flow);
-    else for (const fd of fds) setNoDelay(fd);
     this.counters.add('intercepted', 1);
     this.counters.add('active', 1);
+    try {
+      if (action === 'relay') this.#watch(flow);
+      else for (const fd of fds) setNoDelay(fd);
+    } catch {
+      // No memory for an epoll entry: the flow is ours already and can only end.
+      this.abort(flow);
+    }
     return flow;
   }
 
@@ -115,10 +120,18 @@ export class FlowTable {
       return;
     }
     const mine = flow.directions[side];
-    if (events & (EPOLLRDHUP | EPOLLHUP | EPOLLERR)) mine.finComing = true;
+    if (events & (EPOLLRDHUP | EPOLLHUP | EPOLLERR | EPOLLPRI)) mine.readToEnd = true;
     if (events & (EPOLLIN | EPOLLRDHUP | EPOLLHUP | EPOLLERR)) this.#pump(flow, side);
     if (events & (EPOLLOUT | EPOLLERR) && !flow.finished) this.#pumpOther(flow, side);
+    if (events & (EPOLLERR | EPOLLHUP) && !flow.finished && flow.resetFrom === -1)
+      this.#checkReset(flow, side);
     if (!flow.finished) this.#checkClosed(flow);
+  }
+
+  /** A reset behind a FIN: nobody reads or writes that socket any more, so that only its state tells. */
+  #checkReset(flow: TakenFlow, side: Side): void {
+    const towards = flow.directions[side === CLIENT ? SERVER : CLIENT];
+    if (!towards.finSent && tcpState(flow.fds[side]) === TcpState.CLOSE) this.#passReset(flow, side);
   }
 
   /** Room in the socket that faces `side` matters only if the other direction has something in transit. */
@@ -146,7 +159,7 @@ export class FlowTable {
     }
     flow.resetFrom = from;
     // What it had sent before is still readable (tcp_recvmsg() looks at the queue first).
-    flow.directions[from].finComing = true;
+    flow.directions[from].readToEnd = true;
     this.#resetting.set(flow, Date.now() + RESET_PATIENCE_MS);
     this.#tryReset(flow, false);
   }

@@ -63,8 +63,10 @@ export class Flow {
       throw new Error(`flow ${this.id} can't be relayed: one of its sockets is closed or ended`);
     }
     this.#handedBack = true;
-    this.client.pause();
-    this.server.pause();
+    for (const socket of [this.client, this.server]) {
+      // Who still listens would get what is left over a second time.
+      socket.unpipe().removeAllListeners('data').removeAllListeners('readable').pause();
+    }
     await Promise.all([flushed(this.client), flushed(this.server)]);
     const toServer = leftover(this.client);
     const toClient = leftover(this.server);
@@ -112,6 +114,6 @@ function destroyed(socket: net.Socket): Promise<void> {
 /** What node has read ahead and nobody has taken. */
 function leftover(socket: net.Socket): Uint8Array | null {
   const chunks: Buffer[] = [];
-  for (let chunk = socket.read(); chunk !== null; chunk = socket.read()) chunks.push(chunk as Buffer);
+  for (let chunk = socket.read(); chunk !== null; chunk = socket.read()) chunks.push(Buffer.from(chunk));
   return chunks.length === 0 ? null : new Uint8Array(Buffer.concat(chunks));
 }

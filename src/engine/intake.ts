@@ -15,7 +15,7 @@ import {
   State,
   type WorkerCounter,
 } from './layout.js';
-import type { Decision, FromWorker } from './messages.js';
+import { checkDecision, type Decision, type FromWorker } from './messages.js';
 import { CLIENT, Identity, SERVER, type TakenFlow } from './taken.js';
 
 const PACKET = 65536;
@@ -147,7 +147,7 @@ export class Intake {
       return;
     }
     try {
-      this.settle(pending, this.decide(candidate));
+      this.settle(pending, checkDecision(this.decide(candidate)));
     } catch (error) {
       this.post({
         type: 'log',
@@ -177,8 +177,20 @@ export class Intake {
   /** The main thread's answer. A connection that ended meanwhile is no longer here. */
   onDecision(id: number, decision: Decision): void {
     const pending = this.#byId.get(id);
-    if (pending && this.#pending.has(pending.keyString)) this.settle(pending, decision);
+    if (pending && this.#pending.has(pending.keyString)) {
+      if (decision === 'forward' || this.#isStillHeld(pending)) this.settle(pending, decision);
+      else this.#forward(pending, 'endedInHold');
+    }
     this.#byId.delete(id);
+  }
+
+  /** While the decision was out, the tracker may have given up on us, or the ports may serve another connection. */
+  #isStillHeld(pending: Pending): boolean {
+    const { identity } = pending;
+    const before = identity.sides[CLIENT].isn;
+    if (mapLookup(this.table.maps.handshakes, identity.key, this.#handshake) < 0) return false;
+    const now = new Identity(identity.key, this.#handshake);
+    return this.#handshake[HANDSHAKE_STATE] === State.HELD && now.sides[CLIENT].isn === before;
   }
 
   settle(pending: Pending, decision: Decision): void {

@@ -6,6 +6,12 @@ import type { Action } from '../policy/rules.js';
 
 export type Decision = 'forward' | 'relay' | 'handle' | 'reset';
 
+/** Decisions come from the user's code: a misspelt one, or a promise, must not quietly become another. */
+export function checkDecision(value: unknown): Decision {
+  if (value === 'forward' || value === 'relay' || value === 'handle' || value === 'reset') return value;
+  throw new TypeError(`decide returned ${String(value)}; expected forward, relay, handle or reset`);
+}
+
 export interface WorkerData {
   index: number;
   tun: number;

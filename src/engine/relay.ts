@@ -27,17 +27,17 @@ export function pump(flow: TakenFlow, from: Side): PumpResult {
   const target = flow.fds[to];
   if (direction.finSent) return 'ended';
   for (let round = 0; round < TURN; round++) {
-    while (direction.pending) {
-      const n = send(target, direction.pending, direction.pending.length);
-      if (n < 0) return wouldBlock(n) ? 'blocked' : 'targetFailed';
-      direction.bytes += n;
-      direction.pending = n === direction.pending.length ? null : direction.pending.subarray(n);
-    }
     while (direction.queued > 0 && direction.pipe) {
       const n = splice(direction.pipe.readEnd, target, direction.queued);
       if (n <= 0) return wouldBlock(n) ? 'blocked' : 'targetFailed';
       direction.queued -= n;
       direction.bytes += n;
+    }
+    while (direction.pending) {
+      const n = send(target, direction.pending, direction.pending.length);
+      if (n < 0) return wouldBlock(n) ? 'blocked' : 'targetFailed';
+      direction.bytes += n;
+      direction.pending = n === direction.pending.length ? null : direction.pending.subarray(n);
     }
     if (direction.eof) {
       // Behind the error that recv() has reported, a socket that was reset reads as ended: no FIN comes of that.
@@ -59,7 +59,7 @@ export function pump(flow: TakenFlow, from: Side): PumpResult {
       if (n === -E.EPIPE) return 'targetFailed';
       releasePipe(flow, from);
       return wouldBlock(n) ? 'blocked' : 'sourceFailed';
-    } else if (n < SMALL && !direction.streaming && !direction.finComing && direction.queued === 0) {
+    } else if (n < SMALL && !direction.streaming && !direction.readToEnd && direction.queued === 0) {
       // A short read emptied the queue; what comes later raises a new edge (epoll(7)).
       return 'blocked';
     }
@@ -76,10 +76,12 @@ function passSmall(flow: TakenFlow, from: Side, source: number, target: number):
   const done = Math.max(0, sent);
   direction.bytes += done;
   if (done < n) {
-    // An empty pipe holds at least 64 KiB (pipe(7)), so that this never comes up short.
     direction.pipe ??= pipes.take();
-    write(direction.pipe.writeEnd, buffer.subarray(done, n), n - done);
-    direction.queued = n - done;
+    // An empty pipe holds at least a page (pipe(7)), usually 64 KiB; what it does not take, or all when there is no
+    // descriptor for one, waits here.
+    const piped = direction.pipe ? write(direction.pipe.writeEnd, buffer.subarray(done, n), n - done) : 0;
+    direction.queued = Math.max(0, piped);
+    if (direction.queued < n - done) direction.pending = buffer.slice(done + direction.queued, n);
   }
   if (n === SMALL) direction.streaming = true;
   return n;
@@ -88,6 +90,7 @@ function passSmall(flow: TakenFlow, from: Side, source: number, target: number):
 function fillPipe(flow: TakenFlow, from: Side, source: number): number {
   const direction = flow.directions[from];
   direction.pipe ??= pipes.take();
+  if (!direction.pipe) return passSmall(flow, from, source, flow.fds[from === 0 ? 1 : 0]);
   const n = splice(source, direction.pipe.writeEnd, PIPE_BYTES);
   if (n > 0) direction.queued += n;
   return n;

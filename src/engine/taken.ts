@@ -19,8 +19,8 @@ export class Direction {
   pending: Uint8Array | null = null;
   /** A burst filled the small buffer: from now on by splice(2). */
   streaming = false;
-  /** The source has sent its FIN (perhaps with data before it that we have not read). */
-  finComing = false;
+  /** A FIN, an error or urgent data is there: a short read does not mean that the queue is empty. */
+  readToEnd = false;
   eof = false;
   finSent = false;
   /** TCP_NODELAY is set on the target: from the second send on, so that what an end sent at once goes on at once. */

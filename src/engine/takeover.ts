@@ -10,7 +10,15 @@ import {
   setTimestamp,
   setWindow,
 } from '../kernel/repair.js';
-import { bind, close, connect, setMaxSegment, setTransparent, tcpSocket } from '../kernel/socket.js';
+import {
+  bind,
+  close,
+  connect,
+  setMaxSegment,
+  setTransparent,
+  setUrgentInline,
+  tcpSocket,
+} from '../kernel/socket.js';
 import { Has, type SideView } from './layout.js';
 import { CLIENT, type Identity, SERVER, type Side } from './taken.js';
 
@@ -37,6 +45,7 @@ function makeSocket(identity: Identity, side: Side, taken: readonly [number, num
   const fd = tcpSocket(family);
   try {
     setTransparent(fd, family);
+    setUrgentInline(fd);
     enterRepair(fd);
     setSequence(fd, (self.isn + 1) >>> 0, received);
     setMaxSegment(fd, peer.has & Has.MSS ? peer.mss : DEFAULT_MSS[family]);

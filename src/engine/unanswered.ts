@@ -10,7 +10,8 @@ const SLICE = 2000;
 
 export class Unanswered {
   count = 0;
-  readonly #seen = new Map<string, number>();
+  readonly #seen = new Map<string, { began: bigint; round: number }>();
+  #round = 0;
   readonly #key = Buffer.alloc(KEY_BYTES);
   readonly #value = new DataView(new ArrayBuffer(HANDSHAKE_BYTES));
   readonly #bytes = new Uint8Array(this.#value.buffer);
@@ -23,19 +24,19 @@ export class Unanswered {
     for (let i = 0; i < SLICE; i++) {
       if (mapNextKey(this.map, this.#started ? this.#key : null, this.#key) < 0) {
         this.#started = false;
-        // Old marks would keep memory for ever; an entry that is still there is marked again, not counted: its time tells.
-        if (this.#seen.size > 10000) this.#seen.clear();
+        // What this round did not meet again is gone from the map.
+        for (const [id, { round }] of this.#seen) if (round < this.#round) this.#seen.delete(id);
+        this.#round++;
         return;
       }
       this.#started = true;
       if (mapLookup(this.map, this.#key, this.#bytes) < 0) continue;
       if (this.#value.getUint32(HANDSHAKE_STATE, true) !== SYN_SENT) continue;
       const began = this.#value.getBigUint64(48, true);
-      const mark = Number(began & 0xffffffffffffn);
       const id = this.#key.toString('latin1');
-      if (now - began < PATIENCE_NS || this.#seen.get(id) === mark) continue;
-      this.#seen.set(id, mark);
-      this.count++;
+      if (now - began < PATIENCE_NS) continue;
+      if (this.#seen.get(id)?.began !== began) this.count++;
+      this.#seen.set(id, { began, round: this.#round });
     }
   }
 }

@@ -2,13 +2,13 @@
 import { check, E, errno, libc } from './ffi.js';
 
 export const EPOLLIN = 0x1;
+export const EPOLLPRI = 0x2;
 export const EPOLLOUT = 0x4;
 export const EPOLLERR = 0x8;
 export const EPOLLHUP = 0x10;
 export const EPOLLRDHUP = 0x2000;
 const EPOLLET = 0x80000000;
 const EPOLL_CTL_ADD = 1;
-const EPOLL_CTL_DEL = 2;
 const MAX_EVENTS = 256;
 /** struct epoll_event is packed on x86-64 only. */
 const STRIDE = process.arch === 'x64' ? 12 : 16;
@@ -27,7 +27,7 @@ export class Epoll {
 
   /** `tag` and `generation` come back with each event: 32 bits each. */
   add(fd: number, tag: number, generation: number): void {
-    this.#one.setUint32(0, (EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET) >>> 0, true);
+    this.#one.setUint32(0, (EPOLLIN | EPOLLPRI | EPOLLOUT | EPOLLRDHUP | EPOLLET) >>> 0, true);
     this.#one.setUint32(DATA, tag, true);
     this.#one.setUint32(DATA + 4, generation, true);
     check(ctlCall(this.fd, EPOLL_CTL_ADD, fd, this.#oneBytes), 'epoll_ctl');
@@ -39,10 +39,6 @@ export class Epoll {
     this.#one.setUint32(DATA, tag, true);
     this.#one.setUint32(DATA + 4, generation, true);
     check(ctlCall(this.fd, EPOLL_CTL_ADD, fd, this.#oneBytes), 'epoll_ctl');
-  }
-
-  remove(fd: number): void {
-    ctlCall(this.fd, EPOLL_CTL_DEL, fd, this.#oneBytes);
   }
 
   /** Returns how many events there are; 0 after `timeout` milliseconds, or when a signal came. */

@@ -13,6 +13,7 @@ export const SOL_IPV6 = 41;
 const IP_TRANSPARENT = 19;
 const IPV6_TRANSPARENT = 75;
 const SO_LINGER = 13;
+const SO_OOBINLINE = 10;
 const TCP_NODELAY = 1;
 const TCP_MAXSEG = 2;
 const TCP_INFO = 11;
@@ -73,6 +74,9 @@ export function setTransparent(fd: number, family: 4 | 6): void {
 }
 
 export const setNoDelay = (fd: number): void => setOption(fd, SOL_TCP, TCP_NODELAY, 1, 'TCP_NODELAY');
+/** Urgent data stays in its place in the stream (RFC 6093 section 4); without it, it would be dropped by reads. */
+export const setUrgentInline = (fd: number): void =>
+  setOption(fd, SOL_SOCKET, SO_OOBINLINE, 1, 'SO_OOBINLINE');
 export const setMaxSegment = (fd: number, mss: number): void =>
   setOption(fd, SOL_TCP, TCP_MAXSEG, mss, 'TCP_MAXSEG');
 

@@ -1,5 +1,5 @@
 /** splice(2) through pipes that are borrowed only while bytes are in transit: six descriptors a flow otherwise. */
-import { check, errno, libc } from './ffi.js';
+import { errno, libc } from './ffi.js';
 import { close } from './socket.js';
 
 const SPLICE_F_MOVE = 1;
@@ -24,10 +24,11 @@ const endBytes = new Uint8Array(ends.buffer);
 export class PipePool {
   readonly #free: Pipe[] = [];
 
-  take(): Pipe {
+  /** Null when there are no descriptors left. */
+  take(): Pipe | null {
     const pipe = this.#free.pop();
     if (pipe) return pipe;
-    check(pipeCall(endBytes, 0o2004000), 'pipe2');
+    if (pipeCall(endBytes, 0o2004000) < 0) return null;
     const made = { readEnd: ends[0] as number, writeEnd: ends[1] as number };
     // May be refused above the user's pipe quota (pipe(7)); 64 KiB then serve.
     fcntlCall(made.writeEnd, F_SETPIPE_SZ, PIPE_BYTES);

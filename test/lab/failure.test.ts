@@ -148,6 +148,19 @@ describe.each([
   });
 });
 
+for (const [what, choosePort] of [
+  ['plain', () => plain(rig.port())],
+  ['watched', () => rig.port()],
+] as const) {
+  it(`${what}: a reset behind a FIN arrives, too`, async () => {
+    const port = choosePort();
+    const server = await rig.start('server', 'reset-after-fin.mjs', { port, listen: true });
+    await rig.client({ host: rig.lab.addresses.server4, port }, 'reset-after-fin.mjs');
+    await server.line((line) => line.includes('"saw":"end"'));
+    await server.line((line) => line.includes('"saw":"ECONNRESET"'));
+  });
+}
+
 it('connections that never say anything are counted when they end', async () => {
   const port = rig.port();
   await rig.serve({ port, mode: 'sink' });

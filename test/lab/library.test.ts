@@ -57,11 +57,13 @@ describe('a decision', () => {
     expect(report.flows).toMatchObject({ intercepted: 1, reset: 1, active: 0 });
   });
 
-  it('that throws leaves the flow to forwarding', async () => {
-    const { result, report } = await oneFlow('throws');
-    expect(result).toMatchObject({ ok: 1 });
-    expect(report.flows.intercepted).toBe(0);
-  });
+  for (const mode of ['throws', 'nonsense']) {
+    it(`that makes no sense leaves the flow to forwarding (${mode})`, async () => {
+      const { result, report } = await oneFlow(mode);
+      expect(result).toMatchObject({ ok: 1 });
+      expect(report.flows.intercepted).toBe(0);
+    });
+  }
 });
 
 describe('a handler', () => {

@@ -8,6 +8,7 @@ const decides = {
   forward: () => 'forward',
   later: () => new Promise((resolve) => setTimeout(() => resolve('relay'), 300)),
   reset: () => 'reset',
+  nonsense: () => 'relais',
   throws: () => {
     throw new Error('on purpose');
   },
