@@ -5,6 +5,7 @@ import type { RowResult, Values } from './report.js';
 import type { Measured, Row } from './rows.js';
 import { whoami } from './server.js';
 import { type Active, subjects, type Treated } from './subjects.js';
+import { wrk } from './wrk.js';
 
 /** Of the connections that were counted, so many must have gone the subject's way, or the row is about something else. */
 const leastTreated = 0.98;
@@ -54,6 +55,15 @@ function record(values: Values, metric: string, name: string, round: number, val
   list[round] = value;
 }
 
+/**
+ * A box in the path runs for weeks: what counts is a process whose code is compiled and whose memory is there. Every
+ * subject gets the same, plain forwarding included.
+ */
+async function warmUp(bench: Bench): Promise<void> {
+  await wrk(bench.site, bench.directory, { connections: 32, seconds: 2, path: '/small', close: true });
+  await bench.site.clearTimeWaits();
+}
+
 async function measureOnce(bench: Bench, row: Row, name: string, calibration: number): Promise<Measured> {
   bench.assertGoingOn();
   const subject = subjects[name];
@@ -62,6 +72,7 @@ async function measureOnce(bench: Bench, row: Row, name: string, calibration: nu
   const active = await subject.activate(bench.site, bench.directory);
   try {
     await whoami(bench.site);
+    await warmUp(bench);
     const before = await active.treated();
     const measured = await row.measure(bench, active, calibration);
     if (measured.errors > measured.attempts * mostErrors) {
