@@ -121,6 +121,7 @@ export class FlowTable {
     }
     const mine = flow.directions[side];
     if (events & (EPOLLRDHUP | EPOLLHUP | EPOLLERR | EPOLLPRI)) mine.readToEnd = true;
+    mine.finNext = (events & (EPOLLRDHUP | EPOLLERR | EPOLLPRI)) === EPOLLRDHUP;
     if (events & (EPOLLIN | EPOLLRDHUP | EPOLLHUP | EPOLLERR)) this.#pump(flow, side);
     if (events & (EPOLLOUT | EPOLLERR) && !flow.finished) this.#pumpOther(flow, side);
     if (events & (EPOLLERR | EPOLLHUP) && !flow.finished && flow.resetFrom === -1)

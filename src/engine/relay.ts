@@ -71,7 +71,8 @@ function passSmall(flow: TakenFlow, from: Side, source: number, target: number):
   const direction = flow.directions[from];
   const n = recv(source, buffer, SMALL);
   if (n <= 0) return n;
-  const sent = send(target, buffer, n);
+  // With the FIN known to follow, both go in one segment: the shutdown comes next and pushes it out.
+  const sent = send(target, buffer, n, direction.finNext);
   if (sent < 0 && !wouldBlock(sent)) return -E.EPIPE;
   const done = Math.max(0, sent);
   direction.bytes += done;

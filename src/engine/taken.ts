@@ -21,6 +21,8 @@ export class Direction {
   streaming = false;
   /** A FIN, an error or urgent data is there: a short read does not mean that the queue is empty. */
   readToEnd = false;
+  /** Its FIN is in the queue behind what we have not read, and nothing else is. */
+  finNext = false;
   eof = false;
   finSent = false;
   /** TCP_NODELAY is set on the target: from the second send on, so that what an end sent at once goes on at once. */

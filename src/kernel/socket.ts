@@ -20,6 +20,7 @@ const TCP_INFO = 11;
 const SIOCOUTQ = 0x5411;
 const SIOCINQ = 0x541b;
 const MSG_NOSIGNAL = 0x4000;
+const MSG_MORE = 0x8000;
 export const SHUT_WR = 1;
 
 /** States of `include/net/tcp_states.h`. */
@@ -120,9 +121,9 @@ export function recv(fd: number, buffer: Uint8Array, length: number): number {
   return n < 0 ? -errno() : n;
 }
 
-/** Returns bytes taken, or -errno. */
-export function send(fd: number, buffer: Uint8Array, length: number): number {
-  const n = sendCall(fd, buffer, length, MSG_NOSIGNAL);
+/** Returns bytes taken, or -errno. `more`: the last, short segment waits for what comes next (send(2), MSG_MORE). */
+export function send(fd: number, buffer: Uint8Array, length: number, more = false): number {
+  const n = sendCall(fd, buffer, length, more ? MSG_NOSIGNAL | MSG_MORE : MSG_NOSIGNAL);
   return n < 0 ? -errno() : n;
 }
 
