@@ -8,7 +8,7 @@
 import { E } from '../kernel/ffi.js';
 import { recv, send, setNoDelay, shutdownWrite, wouldBlock, write } from '../kernel/socket.js';
 import { PIPE_BYTES, PipePool, splice } from '../kernel/splice.js';
-import type { Side, TakenFlow } from './taken.js';
+import type { Direction, Side, TakenFlow } from './taken.js';
 
 const SMALL = 16384;
 const buffer = new Uint8Array(SMALL);
@@ -48,11 +48,6 @@ export function pump(flow: TakenFlow, from: Side): PumpResult {
       releasePipe(flow, from);
       return 'ended';
     }
-    // The first send has nothing before it to wait for (RFC 9293 section 3.7.4); the second might.
-    if (direction.bytes > 0 && !direction.noDelay) {
-      setNoDelay(target);
-      direction.noDelay = true;
-    }
     const n = direction.streaming ? fillPipe(flow, from, source) : passSmall(flow, from, source, target);
     if (n === 0) direction.eof = true;
     else if (n < 0) {
@@ -67,10 +62,18 @@ export function pump(flow: TakenFlow, from: Side): PumpResult {
   return 'more';
 }
 
+/** The first send has nothing before it to wait for (RFC 9293 section 3.7.4); the second might. */
+function sendAtOnce(direction: Direction, target: number): void {
+  if (direction.bytes === 0 || direction.noDelay) return;
+  setNoDelay(target);
+  direction.noDelay = true;
+}
+
 function passSmall(flow: TakenFlow, from: Side, source: number, target: number): number {
   const direction = flow.directions[from];
   const n = recv(source, buffer, SMALL);
   if (n <= 0) return n;
+  sendAtOnce(direction, target);
   // With the FIN known to follow, both go in one segment: the shutdown comes next and pushes it out.
   const sent = send(target, buffer, n, direction.finNext);
   if (sent < 0 && !wouldBlock(sent)) return -E.EPIPE;
@@ -92,6 +95,7 @@ function fillPipe(flow: TakenFlow, from: Side, source: number): number {
   const direction = flow.directions[from];
   direction.pipe ??= pipes.take();
   if (!direction.pipe) return passSmall(flow, from, source, flow.fds[from === 0 ? 1 : 0]);
+  sendAtOnce(direction, flow.fds[from === 0 ? 1 : 0]);
   const n = splice(source, direction.pipe.writeEnd, PIPE_BYTES);
   if (n > 0) direction.queued += n;
   return n;
