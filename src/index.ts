@@ -6,16 +6,15 @@
  *     }
  */
 import { Engine } from './engine/engine.js';
-import { EngineError } from './engine/errors.js';
 import type { Flow } from './engine/flow.js';
 import type { InterceptOptions } from './engine/options.js';
 import type { FlowInfo, Stats } from './flow/stats.js';
 import type { RuleInput } from './policy/rules.js';
 
+export type { Candidate, Decide, Decision } from './engine/decision.js';
 export { EngineError } from './engine/errors.js';
 export type { Flow } from './engine/flow.js';
-export type { Decision } from './engine/messages.js';
-export type { Candidate, Decide, InterceptOptions, LogEvent } from './engine/options.js';
+export type { InterceptOptions, LogEvent } from './engine/options.js';
 export type { Endpoint, HandshakeRecord, SynRecord } from './flow/record.js';
 export { formatEndpoint } from './flow/record.js';
 export type { FlowInfo, FlowState, ForwardReason, Stats, SynSummary } from './flow/stats.js';
@@ -134,8 +133,5 @@ export class Interception implements AsyncIterable<Flow>, AsyncDisposable {
 
 /** True for errors that say what is wrong with the caller's options. */
 export function isUsageError(error: unknown): boolean {
-  return (
-    error instanceof Error &&
-    ((error as { usage?: boolean }).usage === true || (error instanceof EngineError && error.usage))
-  );
+  return error instanceof Error && (error as { usage?: boolean }).usage === true;
 }

@@ -6,10 +6,11 @@ import { close } from '../kernel/socket.js';
 import { compileRules, type RuleInput } from '../policy/rules.js';
 import { Counters } from './counters.js';
 import { Datapath } from './datapath.js';
+import { checkDecision, type Decide, type Decision } from './decision.js';
 import { EngineError } from './errors.js';
 import { Flow } from './flow.js';
-import { checkDecision, type Decision, type FromWorker, type ToWorker, type WorkerData } from './messages.js';
-import type { Candidate, Decide, InterceptOptions } from './options.js';
+import type { FromWorker, ToWorker, WorkerData } from './messages.js';
+import type { InterceptOptions } from './options.js';
 import { Unanswered } from './unanswered.js';
 
 const HOUSEKEEPING_MS = 500;
@@ -168,7 +169,7 @@ export class Engine {
     const { id, type: _, ...candidate } = message;
     let decision: Decision = 'forward';
     try {
-      decision = checkDecision(await (this.options.decide as Decide)(candidate as Candidate));
+      decision = checkDecision(await (this.options.decide as Decide)(candidate));
     } catch (error) {
       this.options.log?.({
         level: 'error',

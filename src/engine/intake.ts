@@ -5,6 +5,7 @@ import { read, write } from '../kernel/socket.js';
 import type { Action } from '../policy/rules.js';
 import { Flag, SegmentView } from '../wire/view.js';
 import type { Counters } from './counters.js';
+import { type Candidate, checkDecision, type Decision } from './decision.js';
 import { type DirectData, directData, sideOf } from './direct.js';
 import { type FlowTable, TableFull } from './flow-table.js';
 import {
@@ -15,12 +16,13 @@ import {
   State,
   type WorkerCounter,
 } from './layout.js';
-import { checkDecision, type Decision, type FromWorker } from './messages.js';
+import type { FromWorker } from './messages.js';
 import { CLIENT, Identity, SERVER, type TakenFlow } from './taken.js';
 
 const PACKET = 65536;
 /** Packets read in one go, so that what waits for one decision is put to it together. */
 const BATCH = 256;
+
 /** A connection whose packets are held until the decision. */
 interface Pending {
   id: number;
@@ -30,9 +32,8 @@ interface Pending {
   asked: boolean;
 }
 
-export type DecideHere = (
-  candidate: Omit<Extract<FromWorker, { type: 'candidate' }>, 'type' | 'id'>,
-) => Decision;
+/** A decision inside the worker: at once. */
+export type DecideHere = (candidate: Candidate) => Decision;
 
 export class Intake {
   readonly #view = new SegmentView();
@@ -159,7 +160,7 @@ export class Intake {
     }
   }
 
-  #candidate(pending: Pending) {
+  #candidate(pending: Pending): Candidate {
     const { identity, packets } = pending;
     const first = packets[0] as Uint8Array;
     this.#view.parse(first, first.length);

@@ -34,7 +34,6 @@ export const kernelCounters = [
   'seen',
   'completed',
   'refused',
-  'unanswered',
   'unmatched',
   'noData',
   'asymmetric',

@@ -3,14 +3,8 @@
 import type { Endpoint, HandshakeRecord } from '../flow/record.js';
 import type { FlowInfo } from '../flow/stats.js';
 import type { Action } from '../policy/rules.js';
-
-export type Decision = 'forward' | 'relay' | 'handle' | 'reset';
-
-/** Decisions come from the user's code: a misspelt one, or a promise, must not quietly become another. */
-export function checkDecision(value: unknown): Decision {
-  if (value === 'forward' || value === 'relay' || value === 'handle' || value === 'reset') return value;
-  throw new TypeError(`decide returned ${String(value)}; expected forward, relay, handle or reset`);
-}
+import type { Candidate, Decision } from './decision.js';
+import type { LogEvent } from './options.js';
 
 export interface WorkerData {
   index: number;
@@ -43,16 +37,7 @@ export type ToWorker =
 
 export type FromWorker =
   | { type: 'ready' }
-  | {
-      type: 'candidate';
-      id: number;
-      client: Endpoint;
-      server: Endpoint;
-      handshake: HandshakeRecord;
-      rule: number;
-      from: 'client' | 'server';
-      bytes: Uint8Array;
-    }
+  | ({ type: 'candidate'; id: number } & Candidate)
   | {
       type: 'flow';
       id: number;
@@ -68,11 +53,4 @@ export type FromWorker =
   | { type: 'ended'; id: number; generation: number }
   | { type: 'listed'; request: number; flows: FlowInfo[] }
   | { type: 'drained' }
-  | {
-      type: 'log';
-      level: 'info' | 'warn' | 'error';
-      event: string;
-      message: string;
-      errno?: string;
-      syscall?: string;
-    };
+  | ({ type: 'log' } & LogEvent);

@@ -1,25 +1,5 @@
-import type { Endpoint, HandshakeRecord } from '../flow/record.js';
 import type { RuleInput } from '../policy/rules.js';
-import type { Decision } from './messages.js';
-
-/** A connection whose first data is held until you have decided. */
-export interface Candidate {
-  client: Endpoint;
-  server: Endpoint;
-  handshake: HandshakeRecord;
-  /** Index of the rule that selected it. */
-  rule: number;
-  /** Who spoke first. */
-  from: 'client' | 'server';
-  /** The payload of the first held segment: at most one MSS. */
-  bytes: Uint8Array;
-}
-
-/**
- * `forward`: nobody was ever there, and no socket is made. `relay`: bytes move in the kernel. `handle`: the flow comes
- * out of the iterator. `reset`: both ends are reset. When it throws, the flow is forwarded.
- */
-export type Decide = (candidate: Candidate) => Decision | Promise<Decision>;
+import type { Decide } from './decision.js';
 
 export interface LogEvent {
   level: 'info' | 'warn' | 'error';
