@@ -39,8 +39,9 @@ export class Rig {
     readonly options: RigOptions,
   ) {}
 
+  /** DESPLICE_TEST_PREFIX lets two checkouts test on one machine. */
   get prefix(): string {
-    return `dsp-test-${this.name}`;
+    return `${process.env.DESPLICE_TEST_PREFIX ?? 'dsp-test'}-${this.name}`;
   }
 
   async up(): Promise<void> {
