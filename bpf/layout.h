@@ -50,7 +50,8 @@ struct handshake {
 	__u32 state;
 	__u8 client; /* which side sent the SYN */
 	__u8 rule; /* the user's rule that selected it */
-	__u16 pad;
+	__u8 made; /* sockets were made for it: HELD then means taken, until it is no more */
+	__u8 pad;
 	__u64 started_ns;
 };
 
@@ -80,6 +81,8 @@ struct config {
 	__u32 bank; /* which of the two rule sets is in force: swapping is one store */
 	__u32 rule_count[2];
 	__u8 ports[8192]; /* one bit for each destination port that some rule names */
+	__u32 making[MAX_WORKERS]; /* not 0 while that worker writes an ACK from which a socket is to be made */
+	__u16 listener[2][MAX_WORKERS]; /* port of each worker's listener on the loopback, IPv4 and IPv6 */
 };
 
 enum counter {

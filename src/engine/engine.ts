@@ -226,7 +226,7 @@ export class Engine {
         failed: sum('failed'),
         decided: kernel.decided + sum('decided'),
         endedInHold: sum('endedInHold'),
-        ecn: kernel.ecn,
+        ecn: kernel.ecn + sum('ecn'),
       },
       bytes: { toServer: sum('toServer'), toClient: sum('toClient') },
     };

@@ -19,7 +19,8 @@ import type { Counters } from './counters.js';
 import { HANDSHAKE_STATE, State } from './layout.js';
 import { pump, releasePipe } from './relay.js';
 import { CLIENT, type Identity, SERVER, type Side, TakenFlow } from './taken.js';
-import { discard, makeSockets } from './takeover.js';
+import type { Takeover } from './takeover.js';
+import { discard } from './takeover-repair.js';
 
 /** How long a reset waits for bytes before it that the other end does not acknowledge. */
 const RESET_PATIENCE_MS = 5000;
@@ -41,6 +42,7 @@ export class FlowTable {
   constructor(
     readonly epoll: Epoll,
     readonly maps: { flows: number; handshakes: number },
+    readonly takeover: Takeover,
     readonly counters: Counters,
     readonly onEnd: (flow: TakenFlow) => void,
     /** Writes a packet into the TUN, as if it had just arrived. */
@@ -67,11 +69,13 @@ export class FlowTable {
     action: 'relay' | 'handle',
     taken: readonly [number, number],
   ): TakenFlow {
-    const fds = makeSockets(identity, taken);
+    const { fds, byRequest } = this.takeover.make(identity, taken);
     const index = this.#free.pop() ?? this.#slots.length;
     const flow = new TakenFlow(index, ++this.#generation, keyString, identity, action);
     flow.fds[0] = fds[0];
     flow.fds[1] = fds[1];
+    flow.directions[CLIENT].noDelay = byRequest[SERVER];
+    flow.directions[SERVER].noDelay = byRequest[CLIENT];
     flow.state = action;
     const result = mapUpdate(this.maps.flows, identity.key, identity.flowValue());
     if (result < 0) {
@@ -84,16 +88,14 @@ export class FlowTable {
     // The point of no return: from here on the kernel delivers to our sockets.
     this.#slots[index] = flow;
     this.byKey.set(keyString, flow);
-    identity.handshake[HANDSHAKE_STATE] = State.FORWARD;
-    mapUpdate(this.maps.handshakes, identity.key, identity.handshake);
+    if (!byRequest[CLIENT] || !byRequest[SERVER]) {
+      identity.handshake[HANDSHAKE_STATE] = State.FORWARD;
+      mapUpdate(this.maps.handshakes, identity.key, identity.handshake);
+    }
     this.counters.add('intercepted', 1);
     this.counters.add('active', 1);
-    try {
-      if (action === 'relay') this.#watch(flow);
-      else for (const fd of fds) setNoDelay(fd);
-    } catch {
-      // No memory for an epoll entry: the flow is ours already and can only end.
-      this.abort(flow);
+    if (action === 'handle') {
+      for (const side of [CLIENT, SERVER] as const) if (!byRequest[side]) setNoDelay(fds[side]);
     }
     return flow;
   }
@@ -103,13 +105,20 @@ export class FlowTable {
     flow.state = 'relay';
     flow.directions[CLIENT].pending = pending[CLIENT];
     flow.directions[SERVER].pending = pending[SERVER];
-    this.#watch(flow);
+    this.watch(flow);
     this.#ready.push(flow);
   }
 
-  #watch(flow: TakenFlow): void {
-    this.epoll.add(flow.fds[CLIENT], flow.index * 2, flow.generation);
-    this.epoll.add(flow.fds[SERVER], flow.index * 2 + 1, flow.generation);
+  /** From now on events of its sockets come in; what is there already raises one, too. */
+  watch(flow: TakenFlow): void {
+    if (flow.finished) return;
+    try {
+      this.epoll.add(flow.fds[CLIENT], flow.index * 2, flow.generation);
+      this.epoll.add(flow.fds[SERVER], flow.index * 2 + 1, flow.generation);
+    } catch {
+      // No memory for an epoll entry: the flow is ours already and can only end.
+      this.abort(flow);
+    }
   }
 
   /** An event on the socket that faces `side`. */

@@ -10,6 +10,7 @@ import { type DirectData, directData, sideOf } from './direct.js';
 import { type FlowTable, TableFull } from './flow-table.js';
 import {
   HANDSHAKE_BYTES,
+  HANDSHAKE_MADE,
   HANDSHAKE_RULE,
   HANDSHAKE_STATE,
   KEY_BYTES,
@@ -18,6 +19,7 @@ import {
 } from './layout.js';
 import type { FromWorker } from './messages.js';
 import { CLIENT, Identity, SERVER, type TakenFlow } from './taken.js';
+import { EcnLost } from './takeover.js';
 
 const PACKET = 65536;
 /** Packets read in one go, so that what waits for one decision is put to it together. */
@@ -84,12 +86,16 @@ export class Intake {
     }
     const waiting = this.#pending.get(key);
     if (waiting) {
-      waiting.packets.push(this.#buffer.slice(0, length));
+      waiting.packets.push(this.#copy(length));
       if (view.flags & Flag.RST && waiting.asked) this.#forward(waiting, 'endedInHold');
       return;
     }
     const found = mapLookup(this.table.maps.handshakes, this.#key, this.#handshake);
-    if (found < 0 || this.#handshake[HANDSHAKE_STATE] !== State.HELD) {
+    if (
+      found < 0 ||
+      this.#handshake[HANDSHAKE_STATE] !== State.HELD ||
+      this.#handshake[HANDSHAKE_MADE] !== 0
+    ) {
       this.#reinject(this.#buffer, length);
       return;
     }
@@ -97,11 +103,18 @@ export class Intake {
       id: ++this.#nextId,
       keyString: key,
       identity: new Identity(this.#key, this.#handshake),
-      packets: [this.#buffer.slice(0, length)],
+      packets: [this.#copy(length)],
       asked: false,
     };
     this.#pending.set(key, pending);
     this.#fresh.push(pending);
+  }
+
+  /** From node's pool: an ArrayBuffer for each packet would cost more than the copy. */
+  #copy(length: number): Uint8Array {
+    const packet = Buffer.allocUnsafe(length);
+    packet.set(this.#buffer.subarray(0, length));
+    return packet;
   }
 
   /** The kernel program's key: the smaller address and port first, so that both directions give the same. */
@@ -171,7 +184,8 @@ export class Intake {
       handshake: identity.record(),
       rule: identity.handshake[HANDSHAKE_RULE] as number,
       from: sideOf(identity, this.#view) === CLIENT ? ('client' as const) : ('server' as const),
-      bytes: first.slice(at, at + this.#view.payloadLength),
+      // A copy: what is posted to the main thread must not take node's whole pool along.
+      bytes: new Uint8Array(first.subarray(at, at + this.#view.payloadLength)),
     };
   }
 
@@ -221,8 +235,8 @@ export class Intake {
       const action = decision === 'handle' ? 'handle' : 'relay';
       flow = this.table.take(identity, pending.keyString, action, skip);
     } catch (error) {
-      if (error instanceof TableFull) {
-        this.#forward(pending, 'tableFull');
+      if (error instanceof TableFull || error instanceof EcnLost) {
+        this.#forward(pending, error instanceof TableFull ? 'tableFull' : 'ecn');
         return;
       }
       const failure = error instanceof KernelError ? error : null;
@@ -243,7 +257,9 @@ export class Intake {
     }
     if (direct) this.direct.send(flow, direct);
     else for (const packet of packets) this.#reinject(packet, packet.length);
-    if (decision === 'handle') {
+    // After the first bytes are on their way.
+    if (decision === 'relay') this.table.watch(flow);
+    else {
       this.post({
         type: 'flow',
         id: flow.index,

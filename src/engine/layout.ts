@@ -8,6 +8,7 @@ export const FLOW_BYTES = 2 * SIDE_BYTES;
 export const HANDSHAKE_STATE = 40;
 export const HANDSHAKE_CLIENT = 44;
 export const HANDSHAKE_RULE = 45;
+export const HANDSHAKE_MADE = 46;
 export const State = { HELD: 4, FORWARD: 5 } as const;
 
 export const Has = { MSS: 1, WSCALE: 2, SACK: 4, TS: 8, ECN: 16, SCALED_WINDOW: 32 } as const;
@@ -26,7 +27,9 @@ export const Config = {
   bank: 204,
   ruleCount: 208,
   ports: 216,
-  bytes: 8408,
+  making: 8408,
+  listener: 8472,
+  bytes: 8536,
 } as const;
 
 /** Names of enum counter, in its order. */
@@ -59,6 +62,7 @@ export const workerCounters = [
   'tableFull',
   'decided',
   'endedInHold',
+  'ecn',
 ] as const;
 export type WorkerCounter = (typeof workerCounters)[number];
 

@@ -88,6 +88,8 @@ function passSmall(flow: TakenFlow, from: Side, source: number, target: number):
     if (direction.queued < n - done) direction.pending = buffer.slice(done + direction.queued, n);
   }
   if (n === SMALL) direction.streaming = true;
+  // The FIN was there before the read, and the read did not fill the buffer: there is nothing behind it.
+  else if (direction.finNext) direction.eof = true;
   return n;
 }
 

@@ -38,9 +38,9 @@ export class Identity {
   readonly sides: [SideView, SideView];
 
   constructor(key: Uint8Array, handshake: Uint8Array) {
-    // Not slice(): that of a Buffer is a view.
-    this.key = Uint8Array.from(key);
-    this.handshake = Uint8Array.from(handshake);
+    // Copies. Not slice(), which for a Buffer is a view, nor from(), which iterates.
+    this.key = new Uint8Array(key);
+    this.handshake = new Uint8Array(handshake);
     this.clientSide = this.handshake[HANDSHAKE_CLIENT] === 1 ? 1 : 0;
     const at = (side: Side) => (side === CLIENT ? this.clientSide : 1 - this.clientSide);
     this.sides = [

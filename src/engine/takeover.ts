@@ -2,82 +2,47 @@
  * The takeover: two sockets that carry on where the two ends are. Nothing is sent here; until the flow's entry is
  * written into the map, giving up means closing the sockets, silently.
  */
-import {
-  enterRepair,
-  leaveRepair,
-  setOptions,
-  setSequence,
-  setTimestamp,
-  setWindow,
-} from '../kernel/repair.js';
-import {
-  bind,
-  close,
-  connect,
-  setMaxSegment,
-  setTransparent,
-  setUrgentInline,
-  tcpSocket,
-} from '../kernel/socket.js';
-import { Has, type SideView } from './layout.js';
+
+import { Has } from './layout.js';
 import { CLIENT, type Identity, SERVER, type Side } from './taken.js';
+import { discard, makeByRepair } from './takeover-repair.js';
+import type { RequestSockets } from './takeover-request.js';
 
-/** What an end that named no MSS is bound to accept (RFC 9293 MUST-15). */
-const DEFAULT_MSS = { 4: 536, 6: 1220 } as const;
+/** ECN was agreed on and only TCP_REPAIR is left, which forgets it: a reason to forward, not a failure. */
+export class EcnLost extends Error {}
 
-/** Bytes that `side` has last said it can take. The window of a SYN is never scaled (RFC 7323 section 2.2). */
-function windowOf(side: SideView, scaled: boolean): number {
-  return scaled && side.has & Has.SCALED_WINDOW ? side.window << side.scale : side.window;
+export interface Made {
+  /** Facing the client, facing the server. */
+  fds: [number, number];
+  /** Which were made by a request sock: these have TCP_NODELAY, and the tracker knows of them. */
+  byRequest: [boolean, boolean];
 }
 
-/**
- * Makes the socket that faces `side`: it has the other end's address and carries on the other end's sequence numbers.
- * `taken[x]` counts bytes of end x that are to be passed on by hand: the sockets start behind them.
- */
-function makeSocket(identity: Identity, side: Side, taken: readonly [number, number]): number {
-  const other: Side = side === CLIENT ? SERVER : CLIENT;
-  const family = identity.family;
-  const peer = identity.sides[side];
-  const self = identity.sides[other];
-  const both = peer.has & self.has;
-  const scaled = (both & Has.WSCALE) !== 0;
-  const received = (peer.isn + 1 + taken[side]) >>> 0;
-  const fd = tcpSocket(family);
-  try {
-    setTransparent(fd, family);
-    setUrgentInline(fd);
-    enterRepair(fd);
-    setSequence(fd, (self.isn + 1) >>> 0, received);
-    setMaxSegment(fd, peer.has & Has.MSS ? peer.mss : DEFAULT_MSS[family]);
-    bind(fd, family, identity.key, identity.addressOffset(other), identity.port(other));
-    connect(fd, family, identity.key, identity.addressOffset(side), identity.port(side));
-    setOptions(fd, scaled ? peer.scale : null, self.scale, (both & Has.SACK) !== 0, (both & Has.TS) !== 0);
-    if (both & Has.TS) setTimestamp(fd, self.tsval);
-    setWindow(fd, received, windowOf(peer, scaled), Math.max(0, windowOf(self, scaled) - taken[side]));
-    leaveRepair(fd);
-    return fd;
-  } catch (error) {
-    discard(fd);
-    throw error;
+export class Takeover {
+  /** `request` null: this kernel has TCP_REPAIR only. */
+  constructor(readonly request: RequestSockets | null) {}
+
+  /**
+   * `taken[x]` counts bytes of end x that are to be passed on by hand: the sockets start behind them. Throws
+   * KernelError or EcnLost, with nothing left open.
+   */
+  make(identity: Identity, taken: readonly [number, number]): Made {
+    const made: Made = { fds: [-1, -1], byRequest: [false, false] };
+    // The one that faces the server first: its peer's answer is what the client waits for.
+    this.#makeOne(made, identity, SERVER, taken);
+    try {
+      this.#makeOne(made, identity, CLIENT, taken);
+    } catch (error) {
+      discard(made.fds[SERVER]);
+      throw error;
+    }
+    return made;
   }
-}
 
-/** Closes a socket without a FIN or a reset: one in repair mode says nothing (tcp_close()). */
-export function discard(fd: number): void {
-  try {
-    enterRepair(fd);
-  } finally {
-    close(fd);
-  }
-}
-
-/** Returns the two descriptors, [facing the client, facing the server]. Throws KernelError, with nothing left open. */
-export function makeSockets(identity: Identity, taken: readonly [number, number]): [number, number] {
-  const client = makeSocket(identity, CLIENT, taken);
-  try {
-    return [client, makeSocket(identity, SERVER, taken)];
-  } catch (error) {
-    discard(client);
-    throw error;
+  #makeOne(made: Made, identity: Identity, side: Side, taken: readonly [number, number]): void {
+    const fd = this.request ? this.request.make(identity, side, taken[side]) : -1;
+    if (fd < 0 && identity.sides[CLIENT].has & identity.sides[SERVER].has & Has.ECN) throw new EcnLost();
+    made.byRequest[side] = fd >= 0;
+    made.fds[side] = fd >= 0 ? fd : makeByRepair(identity, side, taken);
   }
 }

@@ -11,6 +11,8 @@ import { type DecideHere, Intake } from './intake.js';
 import { Config } from './layout.js';
 import type { FromWorker, ToWorker, WorkerData } from './messages.js';
 import type { Side, TakenFlow } from './taken.js';
+import { Takeover } from './takeover.js';
+import { RequestSockets } from './takeover-request.js';
 
 /** Generations start at 1, so that 0 marks what is not a flow. */
 const NOT_A_FLOW = 0;
@@ -28,11 +30,9 @@ const post = (message: FromWorker): void => port.postMessage(message);
 const decide: 'none' | 'main' | DecideHere =
   data.decide === 'none' || data.decide === 'main' ? data.decide : (await import(data.decide)).default;
 
-const heartbeat = new BigUint64Array(
-  mmapShared(data.config, Config.bytes),
-  Config.heartbeat + data.index * 8,
-  1,
-);
+const config = mmapShared(data.config, Config.bytes);
+const heartbeat = new BigUint64Array(config, Config.heartbeat + data.index * 8, 1);
+const request = new RequestSockets(data.tun, config, data.index);
 const epoll = new Epoll();
 const counters = new Counters(data.counters);
 const onEnd = (flow: TakenFlow): void => {
@@ -44,6 +44,7 @@ const reinject = (packet: Uint8Array): void => {
 const table = new FlowTable(
   epoll,
   { flows: data.flows, handshakes: data.handshakes },
+  new Takeover(request),
   counters,
   onEnd,
   reinject,
@@ -139,4 +140,5 @@ epoll.addReadable(data.wake, TAG_WAKE, NOT_A_FLOW);
 heartbeat[0] = process.hrtime.bigint();
 post({ type: 'ready' });
 while (running) turn();
+request.close();
 port.close();

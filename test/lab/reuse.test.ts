@@ -2,7 +2,7 @@
 import { beforeAll, describe, expect, it } from 'vitest';
 import { setKernelKnobs } from '../../src/lab/index.js';
 import { counts, sleep, useRig } from './harness.js';
-import { socketsOf } from './state.js';
+import { connectionsOf } from './state.js';
 
 const rig = useRig('reuse', { serverAliases: 16 });
 const flows = process.env.DESPLICE_TEST_LONG ? 100_000 : 25_000;
@@ -33,6 +33,6 @@ describe.each(['server', 'client'] as const)('the %s closes first', (closer) => 
     await sleep(500);
     expect(rig.engine.descriptors).toBeLessThanOrEqual(before.descriptors + 2);
     expect(rig.engine.residentMegabytes - before.memory).toBeLessThan(50);
-    expect(socketsOf(rig.lab), 'sockets in the middle').toBe('');
+    expect(connectionsOf(rig.lab), 'sockets in the middle').toBe('');
   });
 });

@@ -25,3 +25,8 @@ export function systemState(lab: Lab): string {
 export function socketsOf(lab: Lab): string {
   return lab.exec('middle', ['ss', '-Htan', 'state', 'all']).stdout;
 }
+
+/** Those of them that belong to a connection: while it runs, an engine has listeners, too. */
+export function connectionsOf(lab: Lab): string {
+  return lab.exec('middle', ['ss', '-Htan', 'state', 'connected', 'state', 'time-wait']).stdout;
+}

@@ -1,0 +1,69 @@
+/** A socket by TCP_REPAIR: works on every kernel and for every connection, with seventeen system calls. */
+import {
+  enterRepair,
+  leaveRepair,
+  setOptions,
+  setSequence,
+  setTimestamp,
+  setWindow,
+} from '../kernel/repair.js';
+import {
+  bind,
+  close,
+  connect,
+  setMaxSegment,
+  setTransparent,
+  setUrgentInline,
+  tcpSocket,
+} from '../kernel/socket.js';
+import { Has, type SideView } from './layout.js';
+import { CLIENT, type Identity, SERVER, type Side } from './taken.js';
+
+/** What an end that named no MSS is bound to accept (RFC 9293 MUST-15). */
+const DEFAULT_MSS = { 4: 536, 6: 1220 } as const;
+
+/** Bytes that `side` has last said it can take. The window of a SYN is never scaled (RFC 7323 section 2.2). */
+export function windowOf(side: SideView, scaled: boolean): number {
+  return scaled && side.has & Has.SCALED_WINDOW ? side.window << side.scale : side.window;
+}
+
+/**
+ * Makes the socket that faces `side`: it has the other end's address and carries on the other end's sequence numbers.
+ * `taken[x]` counts bytes of end x that are to be passed on by hand: the sockets start behind them.
+ */
+export function makeByRepair(identity: Identity, side: Side, taken: readonly [number, number]): number {
+  const other: Side = side === CLIENT ? SERVER : CLIENT;
+  const family = identity.family;
+  const peer = identity.sides[side];
+  const self = identity.sides[other];
+  const both = peer.has & self.has;
+  const scaled = (both & Has.WSCALE) !== 0;
+  const received = (peer.isn + 1 + taken[side]) >>> 0;
+  const fd = tcpSocket(family);
+  try {
+    setTransparent(fd, family);
+    setUrgentInline(fd);
+    enterRepair(fd);
+    setSequence(fd, (self.isn + 1) >>> 0, received);
+    setMaxSegment(fd, peer.has & Has.MSS ? peer.mss : DEFAULT_MSS[family]);
+    bind(fd, family, identity.key, identity.addressOffset(other), identity.port(other));
+    connect(fd, family, identity.key, identity.addressOffset(side), identity.port(side));
+    setOptions(fd, scaled ? peer.scale : null, self.scale, (both & Has.SACK) !== 0, (both & Has.TS) !== 0);
+    if (both & Has.TS) setTimestamp(fd, self.tsval);
+    setWindow(fd, received, windowOf(peer, scaled), Math.max(0, windowOf(self, scaled) - taken[side]));
+    leaveRepair(fd);
+    return fd;
+  } catch (error) {
+    discard(fd);
+    throw error;
+  }
+}
+
+/** Closes a socket without a FIN or a reset: one in repair mode says nothing (tcp_close()). */
+export function discard(fd: number): void {
+  try {
+    enterRepair(fd);
+  } finally {
+    close(fd);
+  }
+}

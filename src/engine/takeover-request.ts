@@ -1,0 +1,81 @@
+/**
+ * A socket by a request sock: the ACK with which an end would have finished a handshake with us, written into the TUN
+ * while `making` tells the kernel program to let it pass for that of a SYN cookie; a listener then makes the socket.
+ */
+import { accept, type Listener, openListener } from '../kernel/listener.js';
+import { close, write } from '../kernel/socket.js';
+import { AckWriter } from '../wire/ack.js';
+import { Config, Has, MAX_WORKERS } from './layout.js';
+import { MARK, MARK_MASK } from './system.js';
+import { CLIENT, type Identity, SERVER, type Side } from './taken.js';
+import { windowOf } from './takeover-repair.js';
+
+/** The kernel refuses smaller ones (`bpf_sk_assign_tcp_reqsk()`): such flows go by TCP_REPAIR. */
+const LEAST_MSS = { 4: 536, 6: 1220 } as const;
+/** So many failures without a success mean that this kernel, or its settings, can't. */
+const HOPELESS = 8;
+
+export class RequestSockets {
+  readonly #ack = new AckWriter();
+  readonly #listeners: Partial<Record<4 | 6, Listener>> = {};
+  readonly #making: Uint32Array;
+  #failures = 0;
+
+  /** `config` is the mapping of the kernel program's configuration. */
+  constructor(
+    readonly tun: number,
+    config: ArrayBuffer,
+    readonly worker: number,
+  ) {
+    this.#making = new Uint32Array(config, Config.making, MAX_WORKERS);
+    const ports = new DataView(config, Config.listener, 2 * 2 * MAX_WORKERS);
+    for (const family of [4, 6] as const) {
+      try {
+        const listener = openListener(family, MARK, MARK_MASK);
+        this.#listeners[family] = listener;
+        ports.setUint16((family === 4 ? 0 : 2 * MAX_WORKERS) + 2 * worker, listener.port, false);
+      } catch {
+        // A namespace without this family has no flows of it either.
+      }
+    }
+  }
+
+  /** The socket that faces `side` and starts behind `taken` bytes of that end, or -1: make it in another way. */
+  make(identity: Identity, side: Side, taken: number): number {
+    const family = identity.family;
+    const listener = this.#listeners[family];
+    const peer = identity.sides[side];
+    if (!listener || this.#failures >= HOPELESS) return -1;
+    if (peer.has & Has.MSS && peer.mss < LEAST_MSS[family]) return -1;
+    const other: Side = side === CLIENT ? SERVER : CLIENT;
+    const self = identity.sides[other];
+    const both = peer.has & self.has;
+    const scaled = (both & Has.WSCALE) !== 0;
+    const window = windowOf(peer, scaled);
+    const length = this.#ack.write(
+      family,
+      identity.key,
+      identity.addressOffset(side),
+      identity.port(side),
+      identity.addressOffset(other),
+      identity.port(other),
+      (peer.isn + 1 + taken) >>> 0,
+      (self.isn + 1) >>> 0,
+      scaled ? window >>> peer.scale : window,
+      (both & Has.TS) !== 0,
+      peer.tsval,
+      self.tsval,
+    );
+    this.#making[this.worker] = 1;
+    // tun_get_user() delivers before it returns: the socket is in the listener's queue, or there is none.
+    write(this.tun, this.#ack.packet, length);
+    this.#making[this.worker] = 0;
+    const fd = accept(listener);
+    this.#failures = fd >= 0 ? 0 : this.#failures + 1;
+    return fd;
+  }
+
+  close(): void {
+    for (const listener of Object.values(this.#listeners)) close(listener.fd);
+  }
+}
