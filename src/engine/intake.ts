@@ -4,9 +4,10 @@ import { KernelError } from '../kernel/errors.js';
 import { read, write } from '../kernel/socket.js';
 import type { Action } from '../policy/rules.js';
 import { Flag, SegmentView } from '../wire/view.js';
+import { HeldCandidate } from './candidate.js';
 import type { Counters } from './counters.js';
 import { type Candidate, checkDecision, type Decision } from './decision.js';
-import { type DirectData, directData, sideOf } from './direct.js';
+import { type DirectData, directData } from './direct.js';
 import { type FlowTable, TableFull } from './flow-table.js';
 import {
   HANDSHAKE_BYTES,
@@ -153,11 +154,11 @@ export class Intake {
       this.settle(pending, action);
       return;
     }
-    const candidate = this.#candidate(pending);
+    const candidate = new HeldCandidate(pending.identity, pending.packets[0] as Uint8Array);
     if (this.decide === 'main') {
       pending.asked = true;
       this.#byId.set(pending.id, pending);
-      this.post({ type: 'candidate', id: pending.id, ...candidate });
+      this.post({ type: 'candidate', id: pending.id, ...candidate.whole() });
       return;
     }
     try {
@@ -171,22 +172,6 @@ export class Intake {
       });
       this.#forward(pending, 'failed');
     }
-  }
-
-  #candidate(pending: Pending): Candidate {
-    const { identity, packets } = pending;
-    const first = packets[0] as Uint8Array;
-    this.#view.parse(first, first.length);
-    const at = this.#view.payloadOffset;
-    return {
-      client: identity.endpoint(CLIENT),
-      server: identity.endpoint(SERVER),
-      handshake: identity.record(),
-      rule: identity.handshake[HANDSHAKE_RULE] as number,
-      from: sideOf(identity, this.#view) === CLIENT ? ('client' as const) : ('server' as const),
-      // A copy: what is posted to the main thread must not take node's whole pool along.
-      bytes: new Uint8Array(first.subarray(at, at + this.#view.payloadLength)),
-    };
   }
 
   /** The main thread's answer. A connection that ended meanwhile is no longer here. */
