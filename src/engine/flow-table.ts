@@ -157,8 +157,18 @@ export class FlowTable {
     const result = pump(flow, from);
     this.#count(from, direction.bytes - before);
     if (result === 'more') this.#ready.push(flow);
+    else if (result === 'blocked') this.#watchOutput(flow, from);
     else if (result === 'sourceFailed') this.#passReset(flow, from);
     else if (result === 'targetFailed') this.#passReset(flow, from === CLIENT ? SERVER : CLIENT);
+  }
+
+  /** Most flows never fill a socket, and an event for its room would be one more turn of the loop for each. */
+  #watchOutput(flow: TakenFlow, from: Side): void {
+    const direction = flow.directions[from];
+    if (direction.outputWatched || (direction.queued === 0 && !direction.pending)) return;
+    direction.outputWatched = true;
+    const to = from === CLIENT ? SERVER : CLIENT;
+    this.epoll.addOutput(flow.fds[to], flow.index * 2 + to, flow.generation);
   }
 
   /** The socket that faces `from` was reset: the other end gets a reset, behind the bytes that came before it. */

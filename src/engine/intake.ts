@@ -59,9 +59,9 @@ export class Intake {
     readonly post: (message: FromWorker) => void,
   ) {}
 
-  /** Reads what the tracker has redirected, and decides on what is new. */
-  readHeld(): void {
-    for (let i = 0; i < BATCH; i++) {
+  /** Reads up to `most` packets that the tracker has redirected, and decides on what is new. */
+  readHeld(most = BATCH): void {
+    for (let i = 0; i < most; i++) {
       const length = read(this.tun, this.#buffer, PACKET);
       if (length <= 0) break;
       this.#accept(length);

@@ -9,6 +9,7 @@ export const HANDSHAKE_STATE = 40;
 export const HANDSHAKE_CLIENT = 44;
 export const HANDSHAKE_RULE = 45;
 export const HANDSHAKE_MADE = 46;
+export const HANDSHAKE_STARTED = 48;
 export const State = { HELD: 4, FORWARD: 5 } as const;
 
 export const Has = { MSS: 1, WSCALE: 2, SACK: 4, TS: 8, ECN: 16, SCALED_WINDOW: 32 } as const;

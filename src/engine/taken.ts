@@ -27,6 +27,8 @@ export class Direction {
   finSent = false;
   /** TCP_NODELAY is set on the target: from the second send on, so that what an end sent at once goes on at once. */
   noDelay = false;
+  /** It was blocked once: from then on, room in the target raises an event. */
+  outputWatched = false;
   bytes = 0;
 }
 

@@ -126,7 +126,9 @@ function turn(): void {
   direct.acknowledge(now);
   table.settle(now);
   // Last, so that a port used again finds its old flow cleaned up.
-  if (held) intake.readHeld();
+  // With nothing else to do there is most likely one packet, and a second read would find nothing; if there are more,
+  // epoll says so at once.
+  if (held) intake.readHeld(n === 1 ? 1 : undefined);
   if (drainUntil && (table.byKey.size === 0 || now > drainUntil)) {
     for (const flow of [...table.byKey.values()]) table.abort(flow);
     table.settle(now);

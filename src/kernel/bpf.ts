@@ -27,7 +27,9 @@ const detachCall = libbpf.func('int bpf_tc_detach(void *, void *)');
 const updateCall = libbpf.func('int bpf_map_update_elem(int, void *, void *, uint64_t)');
 const lookupCall = libbpf.func('int bpf_map_lookup_elem(int, void *, void *)');
 const deleteCall = libbpf.func('int bpf_map_delete_elem(int, void *)');
-const nextKeyCall = libbpf.func('int bpf_map_get_next_key(int, void *, void *)');
+const lookupBatchCall = libbpf.func(
+  'int bpf_map_lookup_batch(int, void *, void *, void *, void *, void *, void *)',
+);
 const cpusCall = libbpf.func('int libbpf_num_possible_cpus()');
 
 // Errors come as return values; what libbpf would print besides belongs to nobody's output.
@@ -116,8 +118,46 @@ export const mapUpdate = (map: number, key: Uint8Array, value: Uint8Array): numb
 export const mapLookup = (map: number, key: Uint8Array, value: Uint8Array): number =>
   lookupCall(map, key, value);
 export const mapDelete = (map: number, key: Uint8Array): number => deleteCall(map, key);
-export const mapNextKey = (map: number, key: Uint8Array | null, next: Uint8Array): number =>
-  nextKeyCall(map, key, next);
+
+/** A walk over a hash map, many entries a system call (Linux 5.6). What changes meanwhile may be missed or met twice. */
+export class MapWalk {
+  readonly keys: Uint8Array;
+  readonly values: Uint8Array;
+  /** Entries that the last `next` has read. */
+  count = 0;
+  readonly #count = new Uint32Array(1);
+  readonly #position = new Uint8Array(8);
+  #begun = false;
+
+  constructor(
+    readonly map: number,
+    keyBytes: number,
+    valueBytes: number,
+    readonly most: number,
+  ) {
+    this.keys = new Uint8Array(keyBytes * most);
+    this.values = new Uint8Array(valueBytes * most);
+  }
+
+  /** Reads up to `most` entries. False: these were the last ones, and the next call begins anew. */
+  next(): boolean {
+    this.#count[0] = this.most;
+    const at = this.#position;
+    const result = lookupBatchCall(
+      this.map,
+      this.#begun ? at : null,
+      at,
+      this.keys,
+      this.values,
+      this.#count,
+      null,
+    );
+    // ENOENT: the end was reached, and `count` entries are there. Any other error: none.
+    this.count = result === 0 || result === -E.ENOENT ? (this.#count[0] as number) : 0;
+    this.#begun = result === 0;
+    return this.#begun;
+  }
+}
 
 /** The sum over all CPUs of one element of a per-CPU array of 64-bit counters. */
 export function sumPerCpu(map: number, index: number): number {

@@ -9,6 +9,8 @@ export const EPOLLHUP = 0x10;
 export const EPOLLRDHUP = 0x2000;
 const EPOLLET = 0x80000000;
 const EPOLL_CTL_ADD = 1;
+const EPOLL_CTL_MOD = 3;
+const INPUT = EPOLLIN | EPOLLPRI | EPOLLRDHUP | EPOLLET;
 const MAX_EVENTS = 256;
 /** struct epoll_event is packed on x86-64 only. */
 const STRIDE = process.arch === 'x64' ? 12 : 16;
@@ -25,20 +27,26 @@ export class Epoll {
   readonly #one = new DataView(new ArrayBuffer(STRIDE));
   readonly #oneBytes = new Uint8Array(this.#one.buffer);
 
-  /** `tag` and `generation` come back with each event: 32 bits each. */
+  /** For what can be read, and for the end. `tag` and `generation` come back with each event: 32 bits each. */
   add(fd: number, tag: number, generation: number): void {
-    this.#one.setUint32(0, (EPOLLIN | EPOLLPRI | EPOLLOUT | EPOLLRDHUP | EPOLLET) >>> 0, true);
-    this.#one.setUint32(DATA, tag, true);
-    this.#one.setUint32(DATA + 4, generation, true);
-    check(ctlCall(this.fd, EPOLL_CTL_ADD, fd, this.#oneBytes), 'epoll_ctl');
+    this.#control(EPOLL_CTL_ADD, fd, INPUT, tag, generation);
+  }
+
+  /** From now on for room to write, too; if there is some already, an event says so. */
+  addOutput(fd: number, tag: number, generation: number): void {
+    this.#control(EPOLL_CTL_MOD, fd, INPUT | EPOLLOUT, tag, generation);
   }
 
   /** Level-triggered and for reading only: devices and eventfds. */
   addReadable(fd: number, tag: number, generation: number): void {
-    this.#one.setUint32(0, EPOLLIN, true);
+    this.#control(EPOLL_CTL_ADD, fd, EPOLLIN, tag, generation);
+  }
+
+  #control(operation: number, fd: number, events: number, tag: number, generation: number): void {
+    this.#one.setUint32(0, events >>> 0, true);
     this.#one.setUint32(DATA, tag, true);
     this.#one.setUint32(DATA + 4, generation, true);
-    check(ctlCall(this.fd, EPOLL_CTL_ADD, fd, this.#oneBytes), 'epoll_ctl');
+    check(ctlCall(this.fd, operation, fd, this.#oneBytes), 'epoll_ctl');
   }
 
   /** Returns how many events there are; 0 after `timeout` milliseconds, or when a signal came. */
