@@ -58,6 +58,7 @@ struct handshake {
 /* A taken flow. Written by the engine only (an LRU map could lose it, and its packets would pass the sockets by). */
 struct flow {
 	struct side side[2];
+	__u32 live; /* bit n: the socket that faces side n exists; until then, what that side sends goes to the engine */
 };
 
 struct rule {

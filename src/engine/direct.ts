@@ -7,7 +7,6 @@ import { send } from '../kernel/socket.js';
 import { buildTcpSegment } from '../wire/segment.js';
 import { Flag, type SegmentView } from '../wire/view.js';
 import type { Counters } from './counters.js';
-import type { FlowTable } from './flow-table.js';
 import { Has } from './layout.js';
 import { CLIENT, type Identity, SERVER, type Side, type TakenFlow } from './taken.js';
 
@@ -49,20 +48,18 @@ export class DirectData {
   readonly #waiting: { flow: TakenFlow; due: number; length: number; from: Side }[] = [];
 
   constructor(
-    readonly table: FlowTable,
     readonly counters: Counters,
     readonly reinject: (packet: Uint8Array) => void,
   ) {}
 
-  send(flow: TakenFlow, { from, payload }: Direct): void {
+  /** False: the socket did not take it. */
+  send(flow: TakenFlow, { from, payload }: Direct): boolean {
     const other: Side = from === CLIENT ? SERVER : CLIENT;
-    if (send(flow.fds[other], payload, payload.length) !== payload.length) {
-      this.table.abort(flow);
-      return;
-    }
+    if (send(flow.fds[other], payload, payload.length) !== payload.length) return false;
     flow.directions[from].bytes += payload.length;
     this.counters.add(from === CLIENT ? 'toServer' : 'toClient', payload.length);
     this.#waiting.push({ flow, due: Date.now() + ACKNOWLEDGE_MS, length: payload.length, from });
+    return true;
   }
 
   /** Milliseconds until an acknowledgement is due; -1: none is. */

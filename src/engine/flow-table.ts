@@ -3,6 +3,7 @@ import { mapDelete, mapUpdate } from '../kernel/bpf.js';
 import { EPOLLERR, EPOLLHUP, EPOLLIN, EPOLLOUT, EPOLLPRI, EPOLLRDHUP, type Epoll } from '../kernel/epoll.js';
 import { KernelError } from '../kernel/errors.js';
 import { E } from '../kernel/ffi.js';
+import { discard } from '../kernel/repair.js';
 import { TimeWaitReaper } from '../kernel/sock_diag.js';
 import {
   close,
@@ -16,11 +17,10 @@ import {
   unread,
 } from '../kernel/socket.js';
 import type { Counters } from './counters.js';
-import { HANDSHAKE_STATE, State } from './layout.js';
+import { FLOW_BYTES, HANDSHAKE_STATE, State } from './layout.js';
 import { pump, releasePipe } from './relay.js';
 import { CLIENT, type Identity, SERVER, type Side, TakenFlow } from './taken.js';
 import type { Takeover } from './takeover.js';
-import { discard } from './takeover-repair.js';
 
 /** How long a reset waits for bytes before it that the other end does not acknowledge. */
 const RESET_PATIENCE_MS = 5000;
@@ -36,6 +36,7 @@ export class FlowTable {
   readonly #finished: TakenFlow[] = [];
   /** Flows whose reset waits for an acknowledgement, with the time at which it stops waiting. */
   readonly #resetting = new Map<TakenFlow, number>();
+  readonly #value = new Uint8Array(FLOW_BYTES);
   #ready: TakenFlow[] = [];
   #generation = 0;
 
@@ -62,42 +63,70 @@ export class FlowTable {
     return this.#ready.length > 0;
   }
 
-  /** Takes a flow. Throws KernelError or TableFull, with the flow as it was before. */
+  /**
+   * Takes a flow. `first` names the socket that is made alone, so that direct data can be sent into it at once: `complete`
+   * must follow. Null: both are made. Throws KernelError, EcnLost or TableFull, with the flow as it was before.
+   */
   take(
     identity: Identity,
     keyString: string,
     action: 'relay' | 'handle',
     taken: readonly [number, number],
+    first: Side | null,
   ): TakenFlow {
-    const { fds, byRequest } = this.takeover.make(identity, taken);
     const index = this.#free.pop() ?? this.#slots.length;
     const flow = new TakenFlow(index, ++this.#generation, keyString, identity, action);
-    flow.fds[0] = fds[0];
-    flow.fds[1] = fds[1];
-    flow.directions[CLIENT].noDelay = byRequest[SERVER];
-    flow.directions[SERVER].noDelay = byRequest[CLIENT];
-    flow.state = action;
-    const result = mapUpdate(this.maps.flows, identity.key, identity.flowValue());
-    if (result < 0) {
-      discard(fds[0]);
-      discard(fds[1]);
-      this.#free.push(index);
+    try {
+      for (const side of [SERVER, CLIENT] as const)
+        if (first === null || side === first) this.#make(flow, side, taken);
+      identity.fillFlow(this.#value, [flow.fds[CLIENT] >= 0, flow.fds[SERVER] >= 0]);
+      const result = mapUpdate(this.maps.flows, identity.key, this.#value);
       if (result === -E.E2BIG) throw new TableFull();
-      throw new KernelError('bpf_map_update_elem', -result, 'flows');
+      if (result < 0) throw new KernelError('bpf_map_update_elem', -result, 'flows');
+    } catch (error) {
+      for (const fd of flow.fds) if (fd >= 0) discard(fd);
+      this.#free.push(index);
+      throw error;
     }
     // The point of no return: from here on the kernel delivers to our sockets.
     this.#slots[index] = flow;
     this.byKey.set(keyString, flow);
-    if (!byRequest[CLIENT] || !byRequest[SERVER]) {
+    flow.state = action;
+    this.counters.add('intercepted', 1);
+    this.counters.add('active', 1);
+    if (first === null) this.#made(flow);
+    return flow;
+  }
+
+  /** Makes the other socket. Until then the tracker holds what its end sends. */
+  complete(flow: TakenFlow, taken: readonly [number, number]): void {
+    const side = flow.fds[CLIENT] < 0 ? CLIENT : SERVER;
+    try {
+      this.#make(flow, side, taken);
+      this.#made(flow);
+    } catch (error) {
+      // The one end is reset; the other hears of that when its next segment is forwarded and meets a closed port.
+      this.abort(flow);
+      throw error;
+    }
+  }
+
+  #make(flow: TakenFlow, side: Side, taken: readonly [number, number]): void {
+    const towards = flow.directions[side === CLIENT ? SERVER : CLIENT];
+    towards.noDelay = this.takeover.make(flow, side, taken);
+    if (!towards.noDelay) flow.byRepair = true;
+  }
+
+  #made(flow: TakenFlow): void {
+    const { identity } = flow;
+    if (flow.byRepair) {
       identity.handshake[HANDSHAKE_STATE] = State.FORWARD;
       mapUpdate(this.maps.handshakes, identity.key, identity.handshake);
     }
-    this.counters.add('intercepted', 1);
-    this.counters.add('active', 1);
-    if (action === 'handle') {
-      for (const side of [CLIENT, SERVER] as const) if (!byRequest[side]) setNoDelay(fds[side]);
+    if (flow.action !== 'handle') return;
+    for (const side of [CLIENT, SERVER] as const) {
+      if (!flow.directions[side === CLIENT ? SERVER : CLIENT].noDelay) setNoDelay(flow.fds[side]);
     }
-    return flow;
   }
 
   /** From a handler to the relay; `pending[side]` was read from that side and not passed on yet. */

@@ -218,20 +218,14 @@ export class Intake {
     let flow: TakenFlow;
     try {
       const action = decision === 'handle' ? 'handle' : 'relay';
-      flow = this.table.take(identity, pending.keyString, action, skip);
+      const first = direct ? (direct.from === CLIENT ? SERVER : CLIENT) : null;
+      flow = this.table.take(identity, pending.keyString, action, skip, first);
     } catch (error) {
       if (error instanceof TableFull || error instanceof EcnLost) {
         this.#forward(pending, error instanceof TableFull ? 'tableFull' : 'ecn');
         return;
       }
-      const failure = error instanceof KernelError ? error : null;
-      this.post({
-        type: 'log',
-        level: 'warn',
-        event: 'failed',
-        message: `takeover failed, the flow is forwarded: ${String(error)}`,
-        ...(failure ? { syscall: failure.syscall, errno: failure.code } : {}),
-      });
+      this.#logFailure('takeover failed, the flow is forwarded', error);
       this.#forward(pending, 'failed');
       return;
     }
@@ -240,8 +234,17 @@ export class Intake {
       this.table.abort(flow);
       return;
     }
-    if (direct) this.direct.send(flow, direct);
-    else for (const packet of packets) this.#reinject(packet, packet.length);
+    if (direct) {
+      const sent = this.direct.send(flow, direct);
+      try {
+        this.table.complete(flow, skip);
+      } catch (error) {
+        this.#logFailure('half a takeover failed, the flow is reset', error);
+        for (const packet of packets) this.#reinject(packet, packet.length);
+        return;
+      }
+      if (!sent) this.table.abort(flow);
+    } else for (const packet of packets) this.#reinject(packet, packet.length);
     // After the first bytes are on their way.
     if (decision === 'relay') this.table.watch(flow);
     else {
@@ -257,6 +260,17 @@ export class Intake {
         rule: identity.handshake[HANDSHAKE_RULE] as number,
       });
     }
+  }
+
+  #logFailure(what: string, error: unknown): void {
+    const failure = error instanceof KernelError ? error : null;
+    this.post({
+      type: 'log',
+      level: 'warn',
+      event: 'failed',
+      message: `${what}: ${String(error)}`,
+      ...(failure ? { syscall: failure.syscall, errno: failure.code } : {}),
+    });
   }
 
   #reinject(packet: Uint8Array, length: number): void {

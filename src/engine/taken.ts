@@ -3,7 +3,7 @@ import { type Endpoint, formatEndpoint } from '../flow/record.js';
 import type { FlowInfo, FlowState } from '../flow/stats.js';
 import type { Pipe } from '../kernel/splice.js';
 import { formatAddress } from '../wire/address.js';
-import { FLOW_BYTES, HANDSHAKE_CLIENT, handshakeRecord, SIDE_BYTES, SideView } from './layout.js';
+import { FLOW_LIVE, HANDSHAKE_CLIENT, handshakeRecord, SIDE_BYTES, SideView } from './layout.js';
 
 /** Which socket, and which direction by its source: 0 faces the client, 1 the server. */
 export type Side = 0 | 1;
@@ -71,9 +71,12 @@ export class Identity {
       family: this.family,
     };
   }
-  /** The value of the `flows` map: both sides as the handshake left them. */
-  flowValue(): Uint8Array {
-    return this.handshake.subarray(0, FLOW_BYTES);
+  /** Fills in a value of the `flows` map: both sides as the handshake left them, and whose sockets exist. */
+  fillFlow(value: Uint8Array, live: readonly [boolean, boolean]): void {
+    for (let i = 0; i < FLOW_LIVE; i++) value[i] = this.handshake[i] as number;
+    const bit = (side: Side) =>
+      live[side] ? 1 << (side === CLIENT ? this.clientSide : 1 - this.clientSide) : 0;
+    value[FLOW_LIVE] = bit(CLIENT) | bit(SERVER);
   }
   record() {
     return handshakeRecord(this.handshake, this.clientSide);
@@ -92,6 +95,8 @@ export class TakenFlow {
   heldSyns: Uint8Array[] | null = null;
   /** For a handler's flow: which of its sockets the handler has closed. */
   readonly orphaned: [boolean, boolean] = [false, false];
+  /** A socket of it was made by TCP_REPAIR, of which the tracker knows nothing. */
+  byRepair = false;
   readonly started = Date.now();
   finished = false;
 

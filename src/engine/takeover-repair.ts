@@ -1,5 +1,6 @@
 /** A socket by TCP_REPAIR: works on every kernel and for every connection, with seventeen system calls. */
 import {
+  discard,
   enterRepair,
   leaveRepair,
   setOptions,
@@ -9,7 +10,6 @@ import {
 } from '../kernel/repair.js';
 import {
   bind,
-  close,
   connect,
   setMaxSegment,
   setTransparent,
@@ -56,14 +56,5 @@ export function makeByRepair(identity: Identity, side: Side, taken: readonly [nu
   } catch (error) {
     discard(fd);
     throw error;
-  }
-}
-
-/** Closes a socket without a FIN or a reset: one in repair mode says nothing (tcp_close()). */
-export function discard(fd: number): void {
-  try {
-    enterRepair(fd);
-  } finally {
-    close(fd);
   }
 }

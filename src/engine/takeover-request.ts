@@ -70,7 +70,7 @@ export class RequestSockets {
     // tun_get_user() delivers before it returns: the socket is in the listener's queue, or there is none.
     write(this.tun, this.#ack.packet, length);
     this.#making[this.worker] = 0;
-    const fd = accept(listener);
+    const fd = accept(listener, family, identity.key, identity.addressOffset(side), identity.port(side));
     this.#failures = fd >= 0 ? 0 : this.#failures + 1;
     return fd;
   }

@@ -49,7 +49,7 @@ const table = new FlowTable(
   onEnd,
   reinject,
 );
-const direct = new DirectData(table, counters, reinject);
+const direct = new DirectData(counters, reinject);
 const intake = new Intake(data.tun, table, direct, counters, data.actions, decide, post);
 
 let running = true;

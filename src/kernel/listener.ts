@@ -5,6 +5,7 @@
  */
 import koffi from 'koffi';
 import { check, libc } from './ffi.js';
+import { discard } from './repair.js';
 import { bind, close, SOL_SOCKET, setNoDelay, setTransparent, setUrgentInline, tcpSocket } from './socket.js';
 
 const SO_ATTACH_FILTER = 26;
@@ -72,6 +73,32 @@ export function openListener(family: 4 | 6, mark: number, mask: number): Listene
   }
 }
 
-/** The next socket that the listener has made, or -1 when there is none. */
-export const accept = (listener: Listener): number =>
-  acceptCall(listener.fd, null, null, SOCK_NONBLOCK_CLOEXEC);
+const peer = new Uint8Array(28);
+const peerLength = new Uint32Array(1);
+
+/**
+ * The socket that the listener has made for this peer, or -1. `address` holds 16 bytes at `offset`, IPv4 v4-mapped. One of
+ * another peer was left in the queue when there was no descriptor for it: its flow is forwarded, so it goes silently.
+ */
+export function accept(
+  listener: Listener,
+  family: 4 | 6,
+  address: Uint8Array,
+  offset: number,
+  port: number,
+): number {
+  for (;;) {
+    peerLength[0] = peer.length;
+    const fd = acceptCall(listener.fd, peer, peerLength, SOCK_NONBLOCK_CLOEXEC);
+    if (fd < 0 || isPeer(family, address, offset, port)) return fd;
+    discard(fd);
+  }
+}
+
+function isPeer(family: 4 | 6, address: Uint8Array, offset: number, port: number): boolean {
+  if (peer[2] !== port >> 8 || peer[3] !== (port & 0xff)) return false;
+  const skip = family === 4 ? 12 : 0;
+  const at = family === 4 ? 4 : 8;
+  for (let i = skip; i < 16; i++) if (peer[at + i - skip] !== address[offset + i]) return false;
+  return true;
+}

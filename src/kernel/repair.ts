@@ -5,7 +5,7 @@
  * connect(); connect() in repair mode reads the sequence numbers, so they come before it. TCP_MAXSEG is set before
  * connect() because `tcp_connect_init()` derives mss_cache from it; TCPOPT_MSS afterwards would leave the cache stale.
  */
-import { SOL_TCP, setOption, setOptionBytes } from './socket.js';
+import { close, SOL_TCP, setOption, setOptionBytes } from './socket.js';
 
 const TCP_REPAIR = 19;
 const TCP_REPAIR_QUEUE = 20;
@@ -81,4 +81,13 @@ export function setWindow(fd: number, received: number, sendWindow: number, rece
   window[3] = receiveWindow;
   window[4] = received;
   setOptionBytes(fd, SOL_TCP, TCP_REPAIR_WINDOW, windowBytes, 20, 'TCP_REPAIR_WINDOW');
+}
+
+/** Closes a socket without a FIN or a reset: one in repair mode says nothing (tcp_close()). */
+export function discard(fd: number): void {
+  try {
+    enterRepair(fd);
+  } finally {
+    close(fd);
+  }
 }
