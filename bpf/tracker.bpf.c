@@ -234,8 +234,9 @@ static __always_inline void read_timestamp(struct __sk_buff *skb, const struct p
 
 static __always_inline int to_engine(struct __sk_buff *skb, const struct config *c, __u32 worker)
 {
-	/* The TUN driver would write a tag into the packet (tun_put_user). */
-	if (skb->vlan_present)
+	/* The TUN driver would write the skb's tag into the packet (tun_put_user), and bpf_redirect() takes off an Ethernet
+	 * header without tags. Each pop moves the next tag of the frame into the skb. */
+	for (int i = 0; i < 3 && (skb->vlan_present || is_tag(skb->protocol)); i++)
 		bpf_skb_vlan_pop(skb);
 	return bpf_redirect(c->tun[worker & (MAX_WORKERS - 1)], 0);
 }
@@ -548,7 +549,9 @@ static __always_inline int track(struct __sk_buff *skb, __u32 l3, int from_engin
 SEC("tc")
 int track_ethernet(struct __sk_buff *skb)
 {
-	return track(skb, 14, 0);
+	__u32 l3 = network_offset(skb);
+
+	return l3 ? track(skb, l3, 0) : TC_ACT_OK;
 }
 
 /* For interfaces without a link-layer header. */
@@ -618,7 +621,9 @@ static __always_inline int dress(struct __sk_buff *skb, __u32 l3)
 SEC("tc")
 int dress_ethernet(struct __sk_buff *skb)
 {
-	return dress(skb, 14);
+	__u32 l3 = network_offset(skb);
+
+	return l3 ? dress(skb, l3) : TC_ACT_OK;
 }
 
 SEC("tc")
