@@ -16,6 +16,7 @@ import { Unanswered } from './unanswered.js';
 const HOUSEKEEPING_MS = 500;
 const DEFAULT_DRAIN_S = 5;
 const DEFAULT_FLOW_LIMIT = 100_000;
+const DEFAULT_DECIDE_MS = 3000;
 
 interface Thread {
   worker: Worker;
@@ -61,6 +62,15 @@ export class Engine {
         { usage: true },
       );
     }
+    const { decideTimeoutMs = DEFAULT_DECIDE_MS } = options;
+    if (!(decideTimeoutMs > 0 && decideTimeoutMs <= 0x7fffffff)) {
+      throw new EngineError(
+        'USAGE',
+        `found decideTimeoutMs ${decideTimeoutMs}, expected milliseconds, 1 to 2147483647`,
+        undefined,
+        { usage: true },
+      );
+    }
     const workers = options.workers ?? 1;
     const datapath = await Datapath.open(
       [...new Set(options.interfaces)],
@@ -95,6 +105,7 @@ export class Engine {
       counters: counters.shared,
       actions: rules.map((rule) => rule.action ?? 'relay'),
       decide: decide === undefined ? 'none' : decide instanceof URL ? decide.href : 'main',
+      decideTimeoutMs: this.options.decideTimeoutMs ?? DEFAULT_DECIDE_MS,
       port: port2,
     };
     const worker = new Worker(new URL('./worker.js', import.meta.url), {

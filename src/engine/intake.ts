@@ -17,20 +17,12 @@ import {
   type WorkerCounter,
 } from './layout.js';
 import type { FromWorker } from './messages.js';
+import { HoldBudget, Pending } from './pending.js';
 import { CLIENT, Identity, SERVER, type TakenFlow } from './taken.js';
 
 const PACKET = 65536;
 /** Packets read in one go, so that what waits for one decision is put to it together. */
 const BATCH = 256;
-
-/** A connection whose packets are held until the decision. */
-interface Pending {
-  id: number;
-  keyString: string;
-  identity: Identity;
-  packets: Uint8Array[];
-  asked: boolean;
-}
 
 /** A decision inside the worker: at once. */
 export type DecideHere = (candidate: Candidate) => Decision;
@@ -43,6 +35,7 @@ export class Intake {
   readonly #pending = new Map<string, Pending>();
   readonly #byId = new Map<number, Pending>();
   readonly #fresh: Pending[] = [];
+  readonly #budget = new HoldBudget();
   #nextId = 0;
   draining = false;
 
@@ -54,16 +47,18 @@ export class Intake {
     public actions: Action[],
     readonly decide: 'none' | 'main' | DecideHere,
     readonly post: (message: FromWorker) => void,
+    /** How long the main thread may take to decide, in milliseconds. */
+    readonly decideTimeoutMs: number,
   ) {}
 
   /** Reads what the tracker has redirected, and decides on what is new. */
-  readHeld(): void {
+  readHeld(now: number): void {
     for (let i = 0; i < BATCH; i++) {
       const length = read(this.tun, this.#buffer, PACKET);
       if (length <= 0) break;
       this.#accept(length);
     }
-    for (const pending of this.#fresh) this.#consider(pending);
+    for (const pending of this.#fresh) this.#consider(pending, now);
     this.#fresh.length = 0;
   }
 
@@ -84,8 +79,11 @@ export class Intake {
     }
     const waiting = this.#pending.get(key);
     if (waiting) {
-      waiting.packets.push(this.#buffer.slice(0, length));
-      if (view.flags & Flag.RST && waiting.asked) this.#forward(waiting, 'endedInHold');
+      const packet = this.#buffer.slice(0, length);
+      // A batch is bounded by itself; only what waits for the main thread can grow.
+      if (this.decide !== 'main' || view.flags & Flag.RST) this.#budget.keep(waiting, packet);
+      else this.#budget.hold(waiting, packet);
+      if (view.flags & Flag.RST && waiting.due) this.#forward(waiting, 'endedInHold');
       return;
     }
     const found = mapLookup(this.table.maps.handshakes, this.#key, this.#handshake);
@@ -93,13 +91,13 @@ export class Intake {
       this.#reinject(this.#buffer, length);
       return;
     }
-    const pending = {
-      id: ++this.#nextId,
-      keyString: key,
-      identity: new Identity(this.#key, this.#handshake),
-      packets: [this.#buffer.slice(0, length)],
-      asked: false,
-    };
+    const pending = new Pending(++this.#nextId, key, new Identity(this.#key, this.#handshake));
+    const packet = this.#buffer.slice(0, length);
+    if (!this.#budget.hold(pending, packet)) {
+      this.#budget.keep(pending, packet);
+      this.#forward(pending, 'tableFull');
+      return;
+    }
     this.#pending.set(key, pending);
     this.#fresh.push(pending);
   }
@@ -122,8 +120,8 @@ export class Intake {
     return this.#key.toString('latin1', 0, KEY_BYTES);
   }
 
-  #consider(pending: Pending): void {
-    if (!this.#pending.has(pending.keyString) || pending.asked) return;
+  #consider(pending: Pending, now: number): void {
+    if (!this.#pending.has(pending.keyString) || pending.due) return;
     if (this.draining) {
       this.#forward(pending, 'decided');
       return;
@@ -142,7 +140,7 @@ export class Intake {
     }
     const candidate = this.#candidate(pending);
     if (this.decide === 'main') {
-      pending.asked = true;
+      pending.due = now + this.decideTimeoutMs;
       this.#byId.set(pending.id, pending);
       this.post({ type: 'candidate', id: pending.id, ...candidate });
       return;
@@ -173,6 +171,22 @@ export class Intake {
       from: sideOf(identity, this.#view) === CLIENT ? ('client' as const) : ('server' as const),
       bytes: first.slice(at, at + this.#view.payloadLength),
     };
+  }
+
+  /** Milliseconds until a decision is late; -1: none is out. */
+  nextDue(now: number): number {
+    for (const { due } of this.#byId.values()) return Math.max(0, due - now);
+    return -1;
+  }
+
+  /** Forwards what has waited too long. The map's order is that in which decisions were asked for. */
+  expire(now: number): void {
+    for (const pending of this.#byId.values()) {
+      if (pending.due > now) return;
+      const message = `decide took more than ${this.decideTimeoutMs} ms, the flow is forwarded`;
+      this.post({ type: 'log', level: 'warn', event: 'decideTimeout', message });
+      this.#forward(pending, 'failed');
+    }
   }
 
   /** The main thread's answer. A connection that ended meanwhile is no longer here. */
@@ -209,6 +223,7 @@ export class Intake {
   #forget(pending: Pending): void {
     this.#pending.delete(pending.keyString);
     this.#byId.delete(pending.id);
+    this.#budget.release(pending);
   }
 
   #take(pending: Pending, decision: 'relay' | 'handle' | 'reset'): void {

@@ -17,6 +17,7 @@ export interface WorkerData {
   actions: Action[];
   /** Nobody, the main thread, or the URL of a module that the worker loads. */
   decide: string;
+  decideTimeoutMs: number;
 }
 
 export type ToWorker =

@@ -49,7 +49,16 @@ const table = new FlowTable(
   reinject,
 );
 const direct = new DirectData(table, counters, reinject);
-const intake = new Intake(data.tun, table, direct, counters, data.actions, decide, post);
+const intake = new Intake(
+  data.tun,
+  table,
+  direct,
+  counters,
+  data.actions,
+  decide,
+  post,
+  data.decideTimeoutMs,
+);
 
 let running = true;
 let drainUntil = 0;
@@ -98,8 +107,7 @@ function onMessage(message: ToWorker): void {
 function timeout(now: number): number {
   if (table.busy) return 0;
   let wait = table.restless ? RESTLESS_MS : HEARTBEAT_MS;
-  const due = direct.nextDue(now);
-  if (due >= 0) wait = Math.min(wait, due);
+  for (const due of [direct.nextDue(now), intake.nextDue(now)]) if (due >= 0) wait = Math.min(wait, due);
   if (drainUntil) wait = Math.min(wait, 20);
   return wait;
 }
@@ -125,7 +133,8 @@ function turn(): void {
   direct.acknowledge(now);
   table.settle(now);
   // Last, so that a port used again finds its old flow cleaned up.
-  if (held) intake.readHeld();
+  if (held) intake.readHeld(now);
+  intake.expire(now);
   if (drainUntil && (table.byKey.size === 0 || now > drainUntil)) {
     for (const flow of [...table.byKey.values()]) table.abort(flow);
     table.settle(now);
