@@ -50,7 +50,7 @@ struct handshake {
 	__u32 state;
 	__u8 client; /* which side sent the SYN */
 	__u8 rule; /* the user's rule that selected it */
-	__u16 pad;
+	__u16 generation; /* of the rules at that time, its lower 16 bits */
 	__u64 started_ns;
 };
 
@@ -77,7 +77,7 @@ struct config {
 	__u32 workers;
 	__u32 mark;
 	__u32 mark_mask;
-	__u32 bank; /* which of the two rule sets is in force: swapping is one store */
+	__u32 generation; /* of the rules in force; its lowest bit says in which bank. Changing rules is one store */
 	__u32 rule_count[2];
 	__u8 ports[8192]; /* one bit for each destination port that some rule names */
 };

@@ -118,11 +118,11 @@ __noinline int match_rule(const struct endpoints *e)
 }
 
 static __always_inline int rule_for(const struct config *c, const struct addr *client, const struct addr *server,
-				    __u16 port)
+				    __u16 port, __u32 generation)
 {
 	if (!selected(c, port))
 		return -1;
-	__u32 bank = c->bank & 1;
+	__u32 bank = generation & 1;
 	struct endpoints e = {
 		.client = *client, .server = *server, .bank = bank, .count = c->rule_count[bank], .port = port
 	};
@@ -302,8 +302,11 @@ static __always_inline void on_syn(struct __sk_buff *skb, const struct config *c
 
 	__builtin_memset(h, 0, sizeof *h);
 	h->state = SYN_SENT;
-	int rule = rule_for(c, &p->src, &p->dst, p->dport);
+	/* Read once: what selects it and what it remembers must be one and the same. */
+	__u32 generation = *(const volatile __u32 *)&c->generation;
+	int rule = rule_for(c, &p->src, &p->dst, p->dport, generation);
 
+	h->generation = generation;
 	h->client = me;
 	h->started_ns = bpf_ktime_get_ns();
 	h->rule = rule & 0xff;
@@ -343,7 +346,7 @@ static __always_inline void on_syn_ack(struct __sk_buff *skb, const struct confi
 
 	if (!h) {
 		/* The SYN went another way. */
-		if (rule_for(c, &p->dst, &p->src, p->sport) >= 0)
+		if (rule_for(c, &p->dst, &p->src, p->sport, c->generation) >= 0)
 			count(C_ASYMMETRIC);
 		remember_forwarded(p);
 		return;
@@ -527,8 +530,9 @@ static __always_inline int track(struct __sk_buff *skb, __u32 l3, int from_engin
 		return TC_ACT_OK;
 	}
 	if (!h) {
-		if (!(p.flags & (TCP_RST | TCP_SYN)) && (rule_for(c, &p.src, &p.dst, p.dport) >= 0 ||
-							 rule_for(c, &p.dst, &p.src, p.sport) >= 0))
+		if (!(p.flags & (TCP_RST | TCP_SYN)) &&
+		    (rule_for(c, &p.src, &p.dst, p.dport, c->generation) >= 0 ||
+		     rule_for(c, &p.dst, &p.src, p.sport, c->generation) >= 0))
 			count(C_MIDSTREAM);
 		remember_forwarded(&p);
 		return TC_ACT_OK;

@@ -11,6 +11,7 @@ import { EngineError } from './errors.js';
 import { Flow } from './flow.js';
 import type { FromWorker, ToWorker, WorkerData } from './messages.js';
 import type { InterceptOptions } from './options.js';
+import { RuleHistory } from './rule-actions.js';
 import { Unanswered } from './unanswered.js';
 
 const HOUSEKEEPING_MS = 500;
@@ -33,6 +34,7 @@ export class Engine {
     { waiting: number; flows: FlowInfo[]; resolve: (flows: FlowInfo[]) => void }
   >();
   readonly #unanswered: Unanswered;
+  readonly #history = new RuleHistory();
   #nextRequest = 0;
   #drained: (() => void) | null = null;
   #undrained = 0;
@@ -79,8 +81,9 @@ export class Engine {
     );
     const engine = new Engine(datapath, options, onFlow, onFailure);
     try {
+      engine.#history.set(datapath.nextGeneration, options.rules);
       datapath.setRules(rules, false);
-      for (let i = 0; i < workers; i++) engine.#threads.push(await engine.#startWorker(i, options.rules));
+      for (let i = 0; i < workers; i++) engine.#threads.push(await engine.#startWorker(i));
       datapath.attach();
     } catch (error) {
       await engine.#stop();
@@ -90,7 +93,7 @@ export class Engine {
     return engine;
   }
 
-  #startWorker(index: number, rules: readonly RuleInput[]): Promise<Thread> {
+  #startWorker(index: number): Promise<Thread> {
     const { port1, port2 } = new MessageChannel();
     const wake = eventfd();
     const counters = new Counters();
@@ -103,7 +106,7 @@ export class Engine {
       handshakes: this.datapath.maps.handshakes,
       flows: this.datapath.maps.flows,
       counters: counters.shared,
-      actions: rules.map((rule) => rule.action ?? 'relay'),
+      actions: this.#history.actions.shared,
       decide: decide === undefined ? 'none' : decide instanceof URL ? decide.href : 'main',
       decideTimeoutMs: this.options.decideTimeoutMs ?? DEFAULT_DECIDE_MS,
       port: port2,
@@ -138,7 +141,8 @@ export class Engine {
       case 'flow': {
         let flow: Flow;
         try {
-          flow = new Flow(message, (reply) => this.#send(thread, reply));
+          const rule = this.#history.get(message.rules, message.rule);
+          flow = new Flow(message, rule, (reply) => this.#send(thread, reply));
         } catch (error) {
           this.options.log?.({
             level: 'error',
@@ -253,8 +257,7 @@ export class Engine {
 
   reload(rules: readonly RuleInput[]): void {
     const compiled = compileRules(rules);
-    const actions = rules.map((rule) => rule.action ?? 'relay');
-    for (const thread of this.#threads) this.#send(thread, { type: 'rules', actions });
+    this.#history.set(this.datapath.nextGeneration, rules);
     this.datapath.setRules(compiled, true);
   }
 

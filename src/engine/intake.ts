@@ -2,22 +2,15 @@
 import { mapLookup } from '../kernel/bpf.js';
 import { KernelError } from '../kernel/errors.js';
 import { read, write } from '../kernel/socket.js';
-import type { Action } from '../policy/rules.js';
 import { Flag, SegmentView } from '../wire/view.js';
 import type { Counters } from './counters.js';
 import { type Candidate, checkDecision, type Decision } from './decision.js';
 import { type DirectData, directData, sideOf } from './direct.js';
 import { type FlowTable, TableFull } from './flow-table.js';
-import {
-  HANDSHAKE_BYTES,
-  HANDSHAKE_RULE,
-  HANDSHAKE_STATE,
-  KEY_BYTES,
-  State,
-  type WorkerCounter,
-} from './layout.js';
+import { HANDSHAKE_BYTES, HANDSHAKE_STATE, KEY_BYTES, State, type WorkerCounter } from './layout.js';
 import type { FromWorker } from './messages.js';
 import { HoldBudget, Pending } from './pending.js';
+import type { RuleActions } from './rule-actions.js';
 import { CLIENT, Identity, SERVER, type TakenFlow } from './taken.js';
 
 const PACKET = 65536;
@@ -44,7 +37,7 @@ export class Intake {
     readonly table: FlowTable,
     readonly direct: DirectData,
     readonly counters: Counters,
-    public actions: Action[],
+    readonly actions: RuleActions,
     readonly decide: 'none' | 'main' | DecideHere,
     readonly post: (message: FromWorker) => void,
     /** How long the main thread may take to decide, in milliseconds. */
@@ -134,8 +127,7 @@ export class Intake {
       }
     }
     if (this.decide === 'none') {
-      const action = this.actions[pending.identity.handshake[HANDSHAKE_RULE] as number] ?? 'forward';
-      this.settle(pending, action);
+      this.settle(pending, this.actions.get(pending.identity.rules, pending.identity.rule));
       return;
     }
     const candidate = this.#candidate(pending);
@@ -167,7 +159,7 @@ export class Intake {
       client: identity.endpoint(CLIENT),
       server: identity.endpoint(SERVER),
       handshake: identity.record(),
-      rule: identity.handshake[HANDSHAKE_RULE] as number,
+      rule: identity.rule,
       from: sideOf(identity, this.#view) === CLIENT ? ('client' as const) : ('server' as const),
       bytes: first.slice(at, at + this.#view.payloadLength),
     };
@@ -268,7 +260,8 @@ export class Intake {
         client: identity.endpoint(CLIENT),
         server: identity.endpoint(SERVER),
         handshake: identity.record(),
-        rule: identity.handshake[HANDSHAKE_RULE] as number,
+        rule: identity.rule,
+        rules: identity.rules,
       });
     }
   }

@@ -8,6 +8,7 @@ export const FLOW_BYTES = 2 * SIDE_BYTES;
 export const HANDSHAKE_STATE = 40;
 export const HANDSHAKE_CLIENT = 44;
 export const HANDSHAKE_RULE = 45;
+export const HANDSHAKE_GENERATION = 46;
 export const State = { HELD: 4, FORWARD: 5 } as const;
 
 export const Has = { MSS: 1, WSCALE: 2, SACK: 4, TS: 8, ECN: 16, SCALED_WINDOW: 32 } as const;
@@ -23,7 +24,7 @@ export const Config = {
   workers: 192,
   mark: 196,
   markMask: 200,
-  bank: 204,
+  generation: 204,
   ruleCount: 208,
   ports: 216,
   bytes: 8408,

@@ -10,6 +10,7 @@ import { FlowTable } from './flow-table.js';
 import { type DecideHere, Intake } from './intake.js';
 import { Config } from './layout.js';
 import type { FromWorker, ToWorker, WorkerData } from './messages.js';
+import { RuleActions } from './rule-actions.js';
 import type { Side, TakenFlow } from './taken.js';
 
 /** Generations start at 1, so that 0 marks what is not a flow. */
@@ -54,7 +55,7 @@ const intake = new Intake(
   table,
   direct,
   counters,
-  data.actions,
+  new RuleActions(data.actions),
   decide,
   post,
   data.decideTimeoutMs,
@@ -65,9 +66,6 @@ let drainUntil = 0;
 
 function onMessage(message: ToWorker): void {
   switch (message.type) {
-    case 'rules':
-      intake.actions = message.actions;
-      break;
     case 'decision':
       intake.onDecision(message.id, message.decision);
       break;
