@@ -1,6 +1,7 @@
 /** A taken flow as its worker keeps it: two sockets, and for each direction what is in transit. */
 import { type Endpoint, formatEndpoint } from '../flow/record.js';
 import type { FlowInfo, FlowState } from '../flow/stats.js';
+import { payloadSent } from '../kernel/socket.js';
 import type { Pipe } from '../kernel/splice.js';
 import { formatAddress } from '../wire/address.js';
 import {
@@ -117,6 +118,15 @@ export class TakenFlow {
     readonly identity: Identity,
     readonly action: 'relay' | 'handle',
   ) {}
+
+  /** Bytes that its handler has sent to `side` since the last time: the kernel has counted them. */
+  handled(side: Side, queued: boolean): number {
+    if (this.fds[side] < 0) return 0;
+    const direction = this.directions[side === CLIENT ? SERVER : CLIENT];
+    const before = direction.bytes;
+    direction.bytes = payloadSent(this.fds[side], queued);
+    return direction.bytes - before;
+  }
 
   info(): FlowInfo {
     const { client, server } = this.identity.record();

@@ -85,6 +85,8 @@ function onMessage(message: ToWorker): void {
       break;
     }
     case 'list':
+      for (const flow of table.byKey.values())
+        for (const side of [0, 1] as const) table.countHandled(flow, side);
       post({
         type: 'listed',
         request: message.request,

@@ -1,7 +1,7 @@
 /** The library in a program of its own: every decision, both ways to handle a flow, and the way back to the relay. */
 import { describe, expect, it } from 'vitest';
 import { HELD_PACKETS } from '../../src/engine/pending.js';
-import type { Stats } from '../../src/flow/stats.js';
+import type { FlowInfo, Stats } from '../../src/flow/stats.js';
 import { intercept, isUsageError } from '../../src/index.js';
 import type { Role } from '../../src/lab/index.js';
 import { type FlowsResult, useRig, waitFor } from './harness.js';
@@ -15,6 +15,7 @@ const trailerBytes = 80;
 interface Report extends Stats {
   seen: { from: string; bytes: string; mss: number; server: string }[];
   logged: string[];
+  list: FlowInfo[];
 }
 
 /** Runs one flow, 300 kB to the server and 1 MB back, past a program of the given mode. */
@@ -75,13 +76,26 @@ describe('a handler', () => {
     const { result, report } = await oneFlow('pipe');
     expect(result).toMatchObject({ ok: 1 });
     expect(report.flows).toMatchObject({ intercepted: 1, closed: 1, active: 0 });
+    expect(report.bytes).toEqual({ toServer: 300_000, toClient: MB + trailerBytes });
+  });
+
+  it('has its bytes counted while it runs', async () => {
+    await withHold({ mode: 'pipe', serve: { mode: 'echo' } }, async ({ program, port, host }) => {
+      const client = await rig.start('client', 'late.mjs', { host, ports: [port] });
+      client.child.kill('SIGHUP');
+      await client.line((line) => line.startsWith('{"answers"'));
+      const { list, bytes } = await program.report<Report>();
+      expect(list).toMatchObject([{ action: 'handle', bytes: { toServer: 5, toClient: 5 } }]);
+      expect(bytes).toEqual({ toServer: 5, toClient: 5 });
+      await client.stop();
+    });
   });
 
   it('gives a flow to the relay, behind what it has passed on itself', async () => {
     const { result, report } = await oneFlow('giveBack');
     expect(result).toMatchObject({ ok: 1 });
     expect(report.flows).toMatchObject({ intercepted: 1, closed: 1, active: 0 });
-    expect(report.bytes.toClient).toBe(MB + trailerBytes);
+    expect(report.bytes).toEqual({ toServer: 300_000, toClient: MB + trailerBytes });
   });
 
   it('gives a flow to the relay with bytes that node had read ahead', async () => {

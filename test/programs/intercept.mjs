@@ -66,9 +66,10 @@ const interception = intercept({
   ...(decideTimeoutMs ? { decideTimeoutMs } : {}),
   ...(mode in decides ? { decide: decides[mode] } : {}),
 });
-process.on('SIGUSR2', async () =>
-  console.log(JSON.stringify({ ended: 0, seen, logged, ...(await interception.stats()) })),
-);
+process.on('SIGUSR2', async () => {
+  const list = await interception.flows();
+  console.log(JSON.stringify({ ended: 0, seen, logged, list, ...(await interception.stats()) }));
+});
 process.on('SIGTERM', () => controller.abort());
 await interception.ready;
 console.log('{"ready":true}');
