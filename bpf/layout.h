@@ -50,9 +50,10 @@ struct handshake {
 	__u32 state;
 	__u8 client; /* which side sent the SYN */
 	__u8 rule; /* the user's rule that selected it */
-	__u8 made; /* sockets were made for it: HELD then means taken, until it is no more */
-	__u8 pad;
+	__u16 generation; /* of the rules at that time, its lower 16 bits */
 	__u64 started_ns;
+	__u32 made; /* sockets were made for it: HELD then means taken, until it is no more */
+	__u32 pad;
 };
 
 /* A taken flow. Written by the engine only (an LRU map could lose it, and its packets would pass the sockets by). */
@@ -79,7 +80,7 @@ struct config {
 	__u32 workers;
 	__u32 mark;
 	__u32 mark_mask;
-	__u32 bank; /* which of the two rule sets is in force: swapping is one store */
+	__u32 generation; /* of the rules in force; its lowest bit says in which bank. Changing rules is one store */
 	__u32 rule_count[2];
 	__u8 ports[8192]; /* one bit for each destination port that some rule names */
 	__u32 making[MAX_WORKERS]; /* not 0 while that worker writes an ACK from which a socket is to be made */

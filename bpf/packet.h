@@ -6,6 +6,8 @@
 
 #define ETH_P_IP 0x0800
 #define ETH_P_IPV6 0x86dd
+#define ETH_P_8021Q 0x8100
+#define ETH_P_8021AD 0x88a8
 #define PROTO_TCP 6
 #define PROTO_ICMP 1
 #define PROTO_ICMPV6 58
@@ -83,6 +85,37 @@ static __always_inline void make_key(struct packet *p)
 	p->key.addr[1] = p->from ? p->src : p->dst;
 	p->key.port[0] = bpf_htons(p->from ? p->dport : p->sport);
 	p->key.port[1] = bpf_htons(p->from ? p->sport : p->dport);
+}
+
+static __always_inline int is_tag(__be16 type)
+{
+	return type == bpf_htons(ETH_P_8021Q) || type == bpf_htons(ETH_P_8021AD);
+}
+
+/* The kernel has moved a received frame's outer tag into the skb (skb_vlan_untag); what QinQ puts inside it is in the
+ * frame still, and so is the inner tag of what an interface stacked on another one sends. A function of its own, so
+ * that the verifier sees one unknown offset instead of a path for each. */
+__noinline int behind_tags(struct __sk_buff *skb)
+{
+	__be16 type = skb->protocol;
+	__u32 at = 14;
+
+	for (int i = 0; i < 2 && is_tag(type); i++) {
+		if (bpf_skb_load_bytes(skb, at + 2, &type, 2))
+			return 0;
+		at += 4;
+	}
+	return type == bpf_htons(ETH_P_IP) || type == bpf_htons(ETH_P_IPV6) ? at : 0;
+}
+
+/* Where the network header of an Ethernet frame begins, or 0 for a frame that holds no IP. */
+static __always_inline __u32 network_offset(struct __sk_buff *skb)
+{
+	__be16 type = skb->protocol;
+
+	if (type == bpf_htons(ETH_P_IP) || type == bpf_htons(ETH_P_IPV6))
+		return 14;
+	return is_tag(type) ? behind_tags(skb) : 0;
 }
 
 /* Reads the network header at p->l3. Returns the offset behind it, or 0 for what is not ours to look at: no IP,

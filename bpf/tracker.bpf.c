@@ -136,11 +136,11 @@ __noinline int match_rule(const struct endpoints *e)
 }
 
 static __always_inline int rule_for(const struct config *c, const struct addr *client, const struct addr *server,
-				    __u16 port)
+				    __u16 port, __u32 generation)
 {
 	if (!selected(c, port))
 		return -1;
-	__u32 bank = c->bank & 1;
+	__u32 bank = generation & 1;
 	struct endpoints e = {
 		.client = *client, .server = *server, .bank = bank, .count = c->rule_count[bank], .port = port
 	};
@@ -252,8 +252,9 @@ static __always_inline void read_timestamp(struct __sk_buff *skb, const struct p
 
 static __always_inline int to_engine(struct __sk_buff *skb, const struct config *c, __u32 worker)
 {
-	/* The TUN driver would write a tag into the packet (tun_put_user). */
-	if (skb->vlan_present)
+	/* The TUN driver would write the skb's tag into the packet (tun_put_user), and bpf_redirect() takes off an Ethernet
+	 * header without tags. Each pop moves the next tag of the frame into the skb. */
+	for (int i = 0; i < 3 && (skb->vlan_present || is_tag(skb->protocol)); i++)
 		bpf_skb_vlan_pop(skb);
 	return bpf_redirect(c->tun[worker & (MAX_WORKERS - 1)], 0);
 }
@@ -319,8 +320,11 @@ static __always_inline void on_syn(struct __sk_buff *skb, const struct config *c
 
 	__builtin_memset(h, 0, sizeof *h);
 	h->state = SYN_SENT;
-	int rule = rule_for(c, &p->src, &p->dst, p->dport);
+	/* Read once: what selects it and what it remembers must be one and the same. */
+	__u32 generation = *(const volatile __u32 *)&c->generation;
+	int rule = rule_for(c, &p->src, &p->dst, p->dport, generation);
 
+	h->generation = generation;
 	h->client = me;
 	h->started_ns = bpf_ktime_get_ns();
 	h->rule = rule & 0xff;
@@ -360,7 +364,7 @@ static __always_inline void on_syn_ack(struct __sk_buff *skb, const struct confi
 
 	if (!h) {
 		/* The SYN went another way. */
-		if (rule_for(c, &p->dst, &p->src, p->sport) >= 0)
+		if (rule_for(c, &p->dst, &p->src, p->sport, c->generation) >= 0)
 			count(C_ASYMMETRIC);
 		remember_forwarded(p);
 		return;
@@ -602,8 +606,9 @@ static __always_inline int track(struct __sk_buff *skb, __u32 l3, int from_engin
 		return TC_ACT_OK;
 	}
 	if (!h) {
-		if (!(p.flags & (TCP_RST | TCP_SYN)) && (rule_for(c, &p.src, &p.dst, p.dport) >= 0 ||
-							 rule_for(c, &p.dst, &p.src, p.sport) >= 0))
+		if (!(p.flags & (TCP_RST | TCP_SYN)) &&
+		    (rule_for(c, &p.src, &p.dst, p.dport, c->generation) >= 0 ||
+		     rule_for(c, &p.dst, &p.src, p.sport, c->generation) >= 0))
 			count(C_MIDSTREAM);
 		remember_forwarded(&p);
 		return TC_ACT_OK;
@@ -624,7 +629,9 @@ static __always_inline int track(struct __sk_buff *skb, __u32 l3, int from_engin
 SEC("tc")
 int track_ethernet(struct __sk_buff *skb)
 {
-	return track(skb, 14, 0);
+	__u32 l3 = network_offset(skb);
+
+	return l3 ? track(skb, l3, 0) : TC_ACT_OK;
 }
 
 /* For interfaces without a link-layer header. */
@@ -696,7 +703,9 @@ static __always_inline int dress(struct __sk_buff *skb, __u32 l3)
 SEC("tc")
 int dress_ethernet(struct __sk_buff *skb)
 {
-	return dress(skb, 14);
+	__u32 l3 = network_offset(skb);
+
+	return l3 ? dress(skb, l3) : TC_ACT_OK;
 }
 
 SEC("tc")

@@ -1,31 +1,25 @@
 import { resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import type { Flow, Interception } from '../index.js';
-import { parseCidr } from '../policy/cidr.js';
 import { UsageError } from '../policy/errors.js';
-import { type CompiledRule, matchRule } from '../policy/rules.js';
+import type { RuleInput } from '../policy/rules.js';
 import type { Reporter } from './reporter.js';
 
 /** The default export of the module of `handle=MODULE`. */
 export type FlowHandler = (flow: Flow) => void | Promise<void>;
 
-/** The rules that are in force, and the handlers that they name. */
-export interface Handlers {
-  rules: readonly CompiledRule[];
-  byModule: ReadonlyMap<string, FlowHandler>;
-}
+/** By the name of the module. Those of rules that are gone stay: a connection may have been selected by one. */
+export type Handlers = Map<string, FlowHandler>;
 
 /** Loads every module that the rules name, so that a wrong one stops the start or the reload, not a flow. */
-export async function loadHandlers(rules: readonly CompiledRule[]): Promise<Handlers> {
-  const byModule = new Map<string, FlowHandler>();
+export async function loadHandlers(rules: readonly RuleInput[], handlers: Handlers): Promise<void> {
   for (const { action, module } of rules) {
-    if (action !== 'handle' || byModule.has(module ?? '')) continue;
-    if (module === null) {
+    if (action !== 'handle' || handlers.has(module ?? '')) continue;
+    if (!module) {
       throw new UsageError('the action handle names no module', 'write handle=MODULE');
     }
-    byModule.set(module, await loadHandler(module));
+    handlers.set(module, await loadHandler(module));
   }
-  return { rules, byModule };
 }
 
 async function loadHandler(name: string): Promise<FlowHandler> {
@@ -48,19 +42,19 @@ async function loadHandler(name: string): Promise<FlowHandler> {
   return module.default as FlowHandler;
 }
 
-/** Calls the handler for every flow, side by side. `current` is asked again for each: a reload changes it. */
+/** Calls the handler for every flow, side by side. */
 export async function consume(
   interception: Interception,
-  current: () => Handlers,
+  handlers: Handlers,
   reporter: Reporter,
 ): Promise<void> {
-  for await (const flow of interception) void handleOne(flow, current(), reporter);
+  for await (const flow of interception) void handleOne(flow, handlers, reporter);
 }
 
 async function handleOne(flow: Flow, handlers: Handlers, reporter: Reporter): Promise<void> {
   try {
-    const handler = findHandler(flow, handlers);
-    // Its rule went with a reload between the takeover and now.
+    const handler = handlers.get(flow.rule?.module ?? '');
+    // Too many reloads ago to know its rule.
     if (handler) await handler(flow);
     else await flow.relay();
   } catch (error) {
@@ -70,11 +64,4 @@ async function handleOne(flow: Flow, handlers: Handlers, reporter: Reporter): Pr
     const message = `the handler failed on flow ${flow.id}, which is reset: ${why}`;
     reporter.log({ level: 'error', event: 'handlerFailed', message });
   }
-}
-
-function findHandler(flow: Flow, { rules, byModule }: Handlers): FlowHandler | undefined {
-  const client = parseCidr(flow.clientAddress.address).bytes;
-  const server = parseCidr(flow.serverAddress.address).bytes;
-  const module = matchRule(rules, client, server, flow.serverAddress.port)?.module;
-  return module ? byModule.get(module) : undefined;
 }

@@ -20,7 +20,10 @@ export function runCommand(): Command {
 async function run(flags: RunFlags): Promise<void> {
   const file = flags.config === undefined ? null : readConfig(flags.config);
   const settings = resolveSettings(flags, file);
-  let handlers = await loadHandlers(compileRules(settings.rules));
+  // Before anything is set up: rules that make no sense are refused here.
+  compileRules(settings.rules);
+  const handlers: Handlers = new Map();
+  await loadHandlers(settings.rules, handlers);
   const reporter = createReporter(flags.json === true);
 
   let interception: Interception | undefined;
@@ -32,9 +35,8 @@ async function run(flags: RunFlags): Promise<void> {
   };
   const reload = async (): Promise<void> => {
     const rules = rulesAgain(flags, settings);
-    const next = await loadHandlers(compileRules(rules));
+    await loadHandlers(rules, handlers);
     await (await started()).reload(rules);
-    handlers = next;
     reporter.log({ level: 'info', event: 'reloaded', message: `the rules of ${flags.config} are in force` });
   };
   // Before anything is attached: a second engine on the same socket must leave no trace.
@@ -52,7 +54,7 @@ async function run(flags: RunFlags): Promise<void> {
       flowLimit: settings.flowLimit,
       log: reporter.log,
     });
-    await untilStopped(interception, () => handlers, reload, reporter);
+    await untilStopped(interception, handlers, reload, reporter);
   } finally {
     await control.close();
     // A handler's own timers must not keep a stopped engine alive; what ends by itself ends before this.
@@ -65,7 +67,7 @@ const echoMilliseconds = 300;
 
 async function untilStopped(
   interception: Interception,
-  handlers: () => Handlers,
+  handlers: Handlers,
   reload: () => Promise<void>,
   reporter: Reporter,
 ): Promise<void> {

@@ -3,7 +3,6 @@ import type { Endpoint, HandshakeRecord } from '../flow/record.js';
 import { SegmentView } from '../wire/view.js';
 import type { Candidate } from './decision.js';
 import { sideOf } from './direct.js';
-import { HANDSHAKE_RULE } from './layout.js';
 import { CLIENT, type Identity, SERVER } from './taken.js';
 
 const view = new SegmentView();
@@ -34,7 +33,7 @@ export class HeldCandidate implements Candidate {
     return this.#handshake;
   }
   get rule(): number {
-    return this.#identity.handshake[HANDSHAKE_RULE] as number;
+    return this.#identity.rule;
   }
   get from(): 'client' | 'server' {
     view.parse(this.#first, this.#first.length);

@@ -129,11 +129,17 @@ export class Datapath {
     attach(ifindex, Hook.ingress, this.#object.program('track_engine'), tun.name);
   }
 
+  /** Which generation of rules the next `setRules` puts in force. */
+  get nextGeneration(): number {
+    return (this.#config.getUint32(Config.generation, true) + 1) >>> 0;
+  }
+
   /** Writes the rules into the bank that is not in force, then changes banks: one store. */
   setRules(rules: readonly CompiledRule[], keepPorts: boolean): void {
     if (rules.length > MAX_RULES)
       throw new EngineError('RULES', `more than ${MAX_RULES} rules`, undefined, { usage: true });
-    const next = 1 - this.#config.getUint32(Config.bank, true);
+    const generation = this.nextGeneration;
+    const next = generation & 1;
     const value = new DataView(new ArrayBuffer(RULE_BYTES * MAX_RULES));
     rules.forEach((rule, i) => {
       const at = i * RULE_BYTES;
@@ -162,7 +168,7 @@ export class Datapath {
         fresh[port >> 3] = (fresh[port >> 3] as number) | (1 << (port & 7));
     }
     ports.set(fresh);
-    this.#config.setUint32(Config.bank, next, true);
+    this.#config.setUint32(Config.generation, generation, true);
   }
 
   /** New handshakes match nothing from now on. */

@@ -11,11 +11,13 @@ import { EngineError } from './errors.js';
 import { Flow } from './flow.js';
 import type { FromWorker, ToWorker, WorkerData } from './messages.js';
 import type { InterceptOptions } from './options.js';
+import { RuleHistory } from './rule-actions.js';
 import { Unanswered } from './unanswered.js';
 
 const HOUSEKEEPING_MS = 500;
 const DEFAULT_DRAIN_S = 5;
 const DEFAULT_FLOW_LIMIT = 100_000;
+const DEFAULT_DECIDE_MS = 3000;
 
 interface Thread {
   worker: Worker;
@@ -32,6 +34,7 @@ export class Engine {
     { waiting: number; flows: FlowInfo[]; resolve: (flows: FlowInfo[]) => void }
   >();
   readonly #unanswered: Unanswered;
+  readonly #history = new RuleHistory();
   #nextRequest = 0;
   #drained: (() => void) | null = null;
   #undrained = 0;
@@ -61,6 +64,15 @@ export class Engine {
         { usage: true },
       );
     }
+    const { decideTimeoutMs = DEFAULT_DECIDE_MS } = options;
+    if (!(decideTimeoutMs > 0 && decideTimeoutMs <= 0x7fffffff)) {
+      throw new EngineError(
+        'USAGE',
+        `found decideTimeoutMs ${decideTimeoutMs}, expected milliseconds, 1 to 2147483647`,
+        undefined,
+        { usage: true },
+      );
+    }
     const workers = options.workers ?? 1;
     const datapath = await Datapath.open(
       [...new Set(options.interfaces)],
@@ -69,8 +81,9 @@ export class Engine {
     );
     const engine = new Engine(datapath, options, onFlow, onFailure);
     try {
+      engine.#history.set(datapath.nextGeneration, options.rules);
       datapath.setRules(rules, false);
-      for (let i = 0; i < workers; i++) engine.#threads.push(await engine.#startWorker(i, options.rules));
+      for (let i = 0; i < workers; i++) engine.#threads.push(await engine.#startWorker(i));
       datapath.attach();
     } catch (error) {
       await engine.#stop();
@@ -80,7 +93,7 @@ export class Engine {
     return engine;
   }
 
-  #startWorker(index: number, rules: readonly RuleInput[]): Promise<Thread> {
+  #startWorker(index: number): Promise<Thread> {
     const { port1, port2 } = new MessageChannel();
     const wake = eventfd();
     const counters = new Counters();
@@ -93,8 +106,9 @@ export class Engine {
       handshakes: this.datapath.maps.handshakes,
       flows: this.datapath.maps.flows,
       counters: counters.shared,
-      actions: rules.map((rule) => rule.action ?? 'relay'),
+      actions: this.#history.actions.shared,
       decide: decide === undefined ? 'none' : decide instanceof URL ? decide.href : 'main',
+      decideTimeoutMs: this.options.decideTimeoutMs ?? DEFAULT_DECIDE_MS,
       port: port2,
     };
     const worker = new Worker(new URL('./worker.js', import.meta.url), {
@@ -127,7 +141,8 @@ export class Engine {
       case 'flow': {
         let flow: Flow;
         try {
-          flow = new Flow(message, (reply) => this.#send(thread, reply));
+          const rule = this.#history.get(message.rules, message.rule);
+          flow = new Flow(message, rule, (reply) => this.#send(thread, reply));
         } catch (error) {
           this.options.log?.({
             level: 'error',
@@ -242,8 +257,7 @@ export class Engine {
 
   reload(rules: readonly RuleInput[]): void {
     const compiled = compileRules(rules);
-    const actions = rules.map((rule) => rule.action ?? 'relay');
-    for (const thread of this.#threads) this.#send(thread, { type: 'rules', actions });
+    this.#history.set(this.datapath.nextGeneration, rules);
     this.datapath.setRules(compiled, true);
   }
 

@@ -18,6 +18,7 @@ import {
 } from '../kernel/socket.js';
 import type { Counters } from './counters.js';
 import { FLOW_BYTES, HANDSHAKE_STATE, State } from './layout.js';
+import { Lingering } from './lingering.js';
 import { pump, releasePipe } from './relay.js';
 import { CLIENT, type Identity, SERVER, type Side, TakenFlow } from './taken.js';
 import type { Takeover } from './takeover.js';
@@ -37,6 +38,7 @@ export class FlowTable {
   /** Flows whose reset waits for an acknowledgement, with the time at which it stops waiting. */
   readonly #resetting = new Map<TakenFlow, number>();
   readonly #value = new Uint8Array(FLOW_BYTES);
+  readonly #lingering = new Lingering();
   #ready: TakenFlow[] = [];
   #generation = 0;
 
@@ -48,6 +50,7 @@ export class FlowTable {
     readonly onEnd: (flow: TakenFlow) => void,
     /** Writes a packet into the TUN, as if it had just arrived. */
     readonly reinject: (packet: Uint8Array) => void,
+    readonly clock: () => number = Date.now,
   ) {}
 
   get(index: number, generation: number): TakenFlow | null {
@@ -131,6 +134,7 @@ export class FlowTable {
 
   /** From a handler to the relay; `pending[side]` was read from that side and not passed on yet. */
   relay(flow: TakenFlow, pending: readonly [Uint8Array | null, Uint8Array | null]): void {
+    for (const side of [CLIENT, SERVER] as const) this.countHandled(flow, side, true);
     flow.state = 'relay';
     flow.directions[CLIENT].pending = pending[CLIENT];
     flow.directions[SERVER].pending = pending[SERVER];
@@ -209,7 +213,7 @@ export class FlowTable {
     flow.resetFrom = from;
     // What it had sent before is still readable (tcp_recvmsg() looks at the queue first).
     flow.directions[from].readToEnd = true;
-    this.#resetting.set(flow, Date.now() + RESET_PATIENCE_MS);
+    this.#resetting.set(flow, this.clock() + RESET_PATIENCE_MS);
     this.#tryReset(flow, false);
   }
 
@@ -226,6 +230,11 @@ export class FlowTable {
 
   #count(from: Side, bytes: number): void {
     if (bytes !== 0) this.counters.add(from === CLIENT ? 'toServer' : 'toClient', bytes);
+  }
+
+  /** What a handler has sent to `side` since the last time. `queued`: also what it has written and TCP not sent yet. */
+  countHandled(flow: TakenFlow, side: Side, queued = false): void {
+    if (flow.state === 'handle') this.#count(side === CLIENT ? SERVER : CLIENT, flow.handled(side, queued));
   }
 
   #checkClosed(flow: TakenFlow): void {
@@ -255,6 +264,7 @@ export class FlowTable {
     const fd = flow.fds[side];
     // Data for somebody who is gone is answered with a reset (RFC 9293 SHLD-3).
     if (fd >= 0 && unread(fd) > 0) this.#closeWithReset(flow, side);
+    else if (fd >= 0 && tcpState(fd) === TcpState.FIN_WAIT2) this.#lingering.begin(flow, side, this.clock());
     const gone = (s: Side) =>
       flow.orphaned[s] && (flow.fds[s] < 0 || tcpState(flow.fds[s]) === TcpState.CLOSE);
     if (!gone(CLIENT) || !gone(SERVER)) return;
@@ -263,6 +273,7 @@ export class FlowTable {
   }
 
   #closeWithReset(flow: TakenFlow, side: Side): void {
+    this.countHandled(flow, side);
     setResetOnClose(flow.fds[side]);
     close(flow.fds[side]);
     flow.fds[side] = -1;
@@ -281,7 +292,9 @@ export class FlowTable {
   #finish(flow: TakenFlow): void {
     flow.finished = true;
     this.#resetting.delete(flow);
+    this.#lingering.end(flow);
     for (const side of [CLIENT, SERVER] as const) {
+      this.countHandled(flow, side);
       releasePipe(flow, side);
       if (flow.fds[side] >= 0) close(flow.fds[side]);
       if (!flow.activeClose[side]) continue;
@@ -313,6 +326,10 @@ export class FlowTable {
       }
     }
     for (const [flow, deadline] of this.#resetting) this.#tryReset(flow, now > deadline);
+    for (const [flow, side] of this.#lingering.take(now)) {
+      this.#closeWithReset(flow, side);
+      this.#checkOrphan(flow, side);
+    }
     if (this.#finished.length === 0) return;
     this.#reaper.flush();
     for (const flow of this.#finished) {

@@ -2,6 +2,7 @@
 import net from 'node:net';
 import type { Endpoint, HandshakeRecord } from '../flow/record.js';
 import { duplicate } from '../kernel/socket.js';
+import type { RuleInput } from '../policy/rules.js';
 import type { FromWorker, ToWorker } from './messages.js';
 import { CLIENT, SERVER, type Side } from './taken.js';
 
@@ -21,15 +22,18 @@ export class Flow {
   readonly handshake: HandshakeRecord;
   /** Resolves when nothing of the flow is left in the middle. */
   readonly closed: Promise<void>;
+  /** The rule that selected it, as it was given; null when more than 255 reloads lie between the handshake and now. */
+  readonly rule: RuleInput | null;
   readonly #send: (message: ToWorker) => void;
   readonly #reference: { id: number; generation: number };
   #ended!: () => void;
   #handedBack = false;
 
   /** @internal */
-  constructor(message: FlowMessage, send: (message: ToWorker) => void) {
+  constructor(message: FlowMessage, rule: RuleInput | null, send: (message: ToWorker) => void) {
     this.id = `${message.id}.${message.generation}`;
     this.#reference = { id: message.id, generation: message.generation };
+    this.rule = rule;
     this.#send = send;
     this.clientAddress = message.client;
     this.serverAddress = message.server;

@@ -2,7 +2,6 @@
 import { mapLookup } from '../kernel/bpf.js';
 import { KernelError } from '../kernel/errors.js';
 import { read, write } from '../kernel/socket.js';
-import type { Action } from '../policy/rules.js';
 import { Flag, SegmentView } from '../wire/view.js';
 import { HeldCandidate } from './candidate.js';
 import type { Counters } from './counters.js';
@@ -12,28 +11,20 @@ import { type FlowTable, TableFull } from './flow-table.js';
 import {
   HANDSHAKE_BYTES,
   HANDSHAKE_MADE,
-  HANDSHAKE_RULE,
   HANDSHAKE_STATE,
   KEY_BYTES,
   State,
   type WorkerCounter,
 } from './layout.js';
 import type { FromWorker } from './messages.js';
+import { HoldBudget, Pending } from './pending.js';
+import type { RuleActions } from './rule-actions.js';
 import { CLIENT, Identity, SERVER, type TakenFlow } from './taken.js';
 import { EcnLost } from './takeover.js';
 
 const PACKET = 65536;
 /** Packets read in one go, so that what waits for one decision is put to it together. */
 const BATCH = 256;
-
-/** A connection whose packets are held until the decision. */
-interface Pending {
-  id: number;
-  keyString: string;
-  identity: Identity;
-  packets: Uint8Array[];
-  asked: boolean;
-}
 
 /** A decision inside the worker: at once. */
 export type DecideHere = (candidate: Candidate) => Decision;
@@ -46,6 +37,7 @@ export class Intake {
   readonly #pending = new Map<string, Pending>();
   readonly #byId = new Map<number, Pending>();
   readonly #fresh: Pending[] = [];
+  readonly #budget = new HoldBudget();
   #nextId = 0;
   draining = false;
 
@@ -54,19 +46,21 @@ export class Intake {
     readonly table: FlowTable,
     readonly direct: DirectData,
     readonly counters: Counters,
-    public actions: Action[],
+    readonly actions: RuleActions,
     readonly decide: 'none' | 'main' | DecideHere,
     readonly post: (message: FromWorker) => void,
+    /** How long the main thread may take to decide, in milliseconds. */
+    readonly decideTimeoutMs: number,
   ) {}
 
   /** Reads up to `most` packets that the tracker has redirected, and decides on what is new. */
-  readHeld(most = BATCH): void {
+  readHeld(now: number, most = BATCH): void {
     for (let i = 0; i < most; i++) {
       const length = read(this.tun, this.#buffer, PACKET);
       if (length <= 0) break;
       this.#accept(length);
     }
-    for (const pending of this.#fresh) this.#consider(pending);
+    for (const pending of this.#fresh) this.#consider(pending, now);
     this.#fresh.length = 0;
   }
 
@@ -87,8 +81,11 @@ export class Intake {
     }
     const waiting = this.#pending.get(key);
     if (waiting) {
-      waiting.packets.push(this.#copy(length));
-      if (view.flags & Flag.RST && waiting.asked) this.#forward(waiting, 'endedInHold');
+      const packet = this.#copy(length);
+      // A batch is bounded by itself; only what waits for the main thread can grow.
+      if (this.decide !== 'main' || view.flags & Flag.RST) this.#budget.keep(waiting, packet);
+      else this.#budget.hold(waiting, packet);
+      if (view.flags & Flag.RST && waiting.due) this.#forward(waiting, 'endedInHold');
       return;
     }
     const found = mapLookup(this.table.maps.handshakes, this.#key, this.#handshake);
@@ -100,13 +97,13 @@ export class Intake {
       this.#reinject(this.#buffer, length);
       return;
     }
-    const pending = {
-      id: ++this.#nextId,
-      keyString: key,
-      identity: new Identity(this.#key, this.#handshake),
-      packets: [this.#copy(length)],
-      asked: false,
-    };
+    const pending = new Pending(++this.#nextId, key, new Identity(this.#key, this.#handshake));
+    const packet = this.#copy(length);
+    if (!this.#budget.hold(pending, packet)) {
+      this.#budget.keep(pending, packet);
+      this.#forward(pending, 'tableFull');
+      return;
+    }
     this.#pending.set(key, pending);
     this.#fresh.push(pending);
   }
@@ -136,8 +133,8 @@ export class Intake {
     return this.#key.toString('latin1', 0, KEY_BYTES);
   }
 
-  #consider(pending: Pending): void {
-    if (!this.#pending.has(pending.keyString) || pending.asked) return;
+  #consider(pending: Pending, now: number): void {
+    if (!this.#pending.has(pending.keyString) || pending.due) return;
     if (this.draining) {
       this.#forward(pending, 'decided');
       return;
@@ -150,13 +147,12 @@ export class Intake {
       }
     }
     if (this.decide === 'none') {
-      const action = this.actions[pending.identity.handshake[HANDSHAKE_RULE] as number] ?? 'forward';
-      this.settle(pending, action);
+      this.settle(pending, this.actions.get(pending.identity.rules, pending.identity.rule));
       return;
     }
     const candidate = new HeldCandidate(pending.identity, pending.packets[0] as Uint8Array);
     if (this.decide === 'main') {
-      pending.asked = true;
+      pending.due = now + this.decideTimeoutMs;
       this.#byId.set(pending.id, pending);
       this.post({ type: 'candidate', id: pending.id, ...candidate.whole() });
       return;
@@ -170,6 +166,22 @@ export class Intake {
         event: 'decideFailed',
         message: `decide threw, the flow is forwarded: ${String(error)}`,
       });
+      this.#forward(pending, 'failed');
+    }
+  }
+
+  /** Milliseconds until a decision is late; -1: none is out. */
+  nextDue(now: number): number {
+    for (const { due } of this.#byId.values()) return Math.max(0, due - now);
+    return -1;
+  }
+
+  /** Forwards what has waited too long. The map's order is that in which decisions were asked for. */
+  expire(now: number): void {
+    for (const pending of this.#byId.values()) {
+      if (pending.due > now) return;
+      const message = `decide took more than ${this.decideTimeoutMs} ms, the flow is forwarded`;
+      this.post({ type: 'log', level: 'warn', event: 'decideTimeout', message });
       this.#forward(pending, 'failed');
     }
   }
@@ -208,6 +220,7 @@ export class Intake {
   #forget(pending: Pending): void {
     this.#pending.delete(pending.keyString);
     this.#byId.delete(pending.id);
+    this.#budget.release(pending);
   }
 
   #take(pending: Pending, decision: 'relay' | 'handle' | 'reset'): void {
@@ -257,7 +270,8 @@ export class Intake {
         client: identity.endpoint(CLIENT),
         server: identity.endpoint(SERVER),
         handshake: identity.record(),
-        rule: identity.handshake[HANDSHAKE_RULE] as number,
+        rule: identity.rule,
+        rules: identity.rules,
       });
     }
   }

@@ -3,14 +3,15 @@ import type { HandshakeRecord, SynRecord } from '../flow/record.js';
 
 export const KEY_BYTES = 36;
 export const SIDE_BYTES = 20;
-export const HANDSHAKE_BYTES = 56;
+export const HANDSHAKE_BYTES = 64;
 export const FLOW_LIVE = 2 * SIDE_BYTES;
 export const FLOW_BYTES = FLOW_LIVE + 4;
 export const HANDSHAKE_STATE = 40;
 export const HANDSHAKE_CLIENT = 44;
 export const HANDSHAKE_RULE = 45;
-export const HANDSHAKE_MADE = 46;
+export const HANDSHAKE_GENERATION = 46;
 export const HANDSHAKE_STARTED = 48;
+export const HANDSHAKE_MADE = 56;
 export const State = { HELD: 4, FORWARD: 5 } as const;
 
 export const Has = { MSS: 1, WSCALE: 2, SACK: 4, TS: 8, ECN: 16, SCALED_WINDOW: 32 } as const;
@@ -26,7 +27,7 @@ export const Config = {
   workers: 192,
   mark: 196,
   markMask: 200,
-  bank: 204,
+  generation: 204,
   ruleCount: 208,
   ports: 216,
   making: 8408,

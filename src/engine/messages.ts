@@ -2,7 +2,6 @@
 
 import type { Endpoint, HandshakeRecord } from '../flow/record.js';
 import type { FlowInfo } from '../flow/stats.js';
-import type { Action } from '../policy/rules.js';
 import type { Candidate, Decision } from './decision.js';
 import type { LogEvent } from './options.js';
 
@@ -14,13 +13,14 @@ export interface WorkerData {
   handshakes: number;
   flows: number;
   counters: SharedArrayBuffer;
-  actions: Action[];
+  /** Of RuleActions. */
+  actions: SharedArrayBuffer;
   /** Nobody, the main thread, or the URL of a module that the worker loads. */
   decide: string;
+  decideTimeoutMs: number;
 }
 
 export type ToWorker =
-  | { type: 'rules'; actions: Action[] }
   | { type: 'decision'; id: number; decision: Decision }
   | {
       type: 'relay';
@@ -47,8 +47,9 @@ export type FromWorker =
       client: Endpoint;
       server: Endpoint;
       handshake: HandshakeRecord;
-      /** Index of the rule that selected it. */
+      /** Index of the rule that selected it, in this generation of the rules. */
       rule: number;
+      rules: number;
     }
   | { type: 'ended'; id: number; generation: number }
   | { type: 'listed'; request: number; flows: FlowInfo[] }

@@ -27,5 +27,10 @@ export interface InterceptOptions {
    * at once and without a promise: the quickest way.
    */
   decide?: Decide | URL;
+  /**
+   * How long a `decide` function may take, in milliseconds; default 3000. After that the connection is forwarded and
+   * counted as `failed`, with the log event `decideTimeout`; an answer that comes later changes nothing.
+   */
+  decideTimeoutMs?: number;
   log?: (event: LogEvent) => void;
 }

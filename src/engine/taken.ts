@@ -1,9 +1,18 @@
 /** A taken flow as its worker keeps it: two sockets, and for each direction what is in transit. */
 import { type Endpoint, formatEndpoint } from '../flow/record.js';
 import type { FlowInfo, FlowState } from '../flow/stats.js';
+import { payloadSent } from '../kernel/socket.js';
 import type { Pipe } from '../kernel/splice.js';
 import { formatAddress } from '../wire/address.js';
-import { FLOW_LIVE, HANDSHAKE_CLIENT, handshakeRecord, SIDE_BYTES, SideView } from './layout.js';
+import {
+  FLOW_LIVE,
+  HANDSHAKE_CLIENT,
+  HANDSHAKE_GENERATION,
+  HANDSHAKE_RULE,
+  handshakeRecord,
+  SIDE_BYTES,
+  SideView,
+} from './layout.js';
 
 /** Which socket, and which direction by its source: 0 faces the client, 1 the server. */
 export type Side = 0 | 1;
@@ -56,6 +65,15 @@ export class Identity {
     for (let i = 0; i < 10; i++) if (k[i] !== 0) return 6;
     return k[10] === 0xff && k[11] === 0xff ? 4 : 6;
   }
+  /** Index of the rule that selected it, in the generation `rules` of the rules. */
+  get rule(): number {
+    return this.handshake[HANDSHAKE_RULE] as number;
+  }
+  /** The lower 16 bits. */
+  get rules(): number {
+    const at = HANDSHAKE_GENERATION;
+    return (this.handshake[at] as number) | ((this.handshake[at + 1] as number) << 8);
+  }
   /** Offset of an end's 16-byte address in the key. */
   addressOffset(side: Side): number {
     return (side === CLIENT ? this.clientSide : 1 - this.clientSide) * 16;
@@ -107,6 +125,15 @@ export class TakenFlow {
     readonly identity: Identity,
     readonly action: 'relay' | 'handle',
   ) {}
+
+  /** Bytes that its handler has sent to `side` since the last time: the kernel has counted them. */
+  handled(side: Side, queued: boolean): number {
+    if (this.fds[side] < 0) return 0;
+    const direction = this.directions[side === CLIENT ? SERVER : CLIENT];
+    const before = direction.bytes;
+    direction.bytes = payloadSent(this.fds[side], queued);
+    return direction.bytes - before;
+  }
 
   info(): FlowInfo {
     const { client, server } = this.identity.record();

@@ -10,6 +10,7 @@ import { FlowTable } from './flow-table.js';
 import { type DecideHere, Intake } from './intake.js';
 import { Config } from './layout.js';
 import type { FromWorker, ToWorker, WorkerData } from './messages.js';
+import { RuleActions } from './rule-actions.js';
 import type { Side, TakenFlow } from './taken.js';
 import { Takeover } from './takeover.js';
 import { RequestSockets } from './takeover-request.js';
@@ -50,16 +51,22 @@ const table = new FlowTable(
   reinject,
 );
 const direct = new DirectData(counters, reinject);
-const intake = new Intake(data.tun, table, direct, counters, data.actions, decide, post);
+const intake = new Intake(
+  data.tun,
+  table,
+  direct,
+  counters,
+  new RuleActions(data.actions),
+  decide,
+  post,
+  data.decideTimeoutMs,
+);
 
 let running = true;
 let drainUntil = 0;
 
 function onMessage(message: ToWorker): void {
   switch (message.type) {
-    case 'rules':
-      intake.actions = message.actions;
-      break;
     case 'decision':
       intake.onDecision(message.id, message.decision);
       break;
@@ -79,6 +86,8 @@ function onMessage(message: ToWorker): void {
       break;
     }
     case 'list':
+      for (const flow of table.byKey.values())
+        for (const side of [0, 1] as const) table.countHandled(flow, side);
       post({
         type: 'listed',
         request: message.request,
@@ -99,8 +108,7 @@ function onMessage(message: ToWorker): void {
 function timeout(now: number): number {
   if (table.busy) return 0;
   let wait = table.restless ? RESTLESS_MS : HEARTBEAT_MS;
-  const due = direct.nextDue(now);
-  if (due >= 0) wait = Math.min(wait, due);
+  for (const due of [direct.nextDue(now), intake.nextDue(now)]) if (due >= 0) wait = Math.min(wait, due);
   if (drainUntil) wait = Math.min(wait, 20);
   return wait;
 }
@@ -128,7 +136,8 @@ function turn(): void {
   // Last, so that a port used again finds its old flow cleaned up.
   // With nothing else to do there is most likely one packet, and a second read would find nothing; if there are more,
   // epoll says so at once.
-  if (held) intake.readHeld(n === 1 ? 1 : undefined);
+  if (held) intake.readHeld(now, n === 1 ? 1 : undefined);
+  intake.expire(now);
   if (drainUntil && (table.byKey.size === 0 || now > drainUntil)) {
     for (const flow of [...table.byKey.values()]) table.abort(flow);
     table.settle(now);

@@ -44,10 +44,9 @@ export function setOptions(
   timestamps: boolean,
 ): void {
   let n = 0;
-  if (sendScale !== null) {
-    options[n++] = TCPOPT_WINDOW;
-    options[n++] = (receiveScale << 16) | sendScale;
-  }
+  // Also without scaling: connect() has chosen a scale (tcp_select_initial_window()), which would shift what we announce.
+  options[n++] = TCPOPT_WINDOW;
+  options[n++] = sendScale === null ? 0 : (receiveScale << 16) | sendScale;
   if (sack) {
     options[n++] = TCPOPT_SACK_PERM;
     options[n++] = 0;
@@ -56,7 +55,7 @@ export function setOptions(
     options[n++] = TCPOPT_TIMESTAMP;
     options[n++] = 0;
   }
-  if (n > 0) setOptionBytes(fd, SOL_TCP, TCP_REPAIR_OPTIONS, optionBytes, n * 4, 'TCP_REPAIR_OPTIONS');
+  setOptionBytes(fd, SOL_TCP, TCP_REPAIR_OPTIONS, optionBytes, n * 4, 'TCP_REPAIR_OPTIONS');
 }
 
 /**

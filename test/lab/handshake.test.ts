@@ -1,5 +1,6 @@
 /** Whoever speaks first, and however much: the ends get their bytes, and each flow is counted once. */
 import { describe, expect, it } from 'vitest';
+import { setKernelKnobs } from '../../src/lab/index.js';
 import { counts, plainPort, useRig } from './harness.js';
 
 const rig = useRig('handshake');
@@ -69,6 +70,25 @@ describe.each(['server4', 'server6'] as const)('to %s', (address) => {
     expect(counts(gained)).toEqual({ [as]: 1 });
     expect(gained.handshakes).toMatchObject({ seen: 1, completed: 1, refused: 0, unanswered: 0 });
     if (as === 'intercepted') expect(gained.flows).toMatchObject({ intercepted: 1, closed: 1, reset: 0 });
+  });
+});
+
+describe.each(['client', 'server'] as const)('the %s offers no', (role) => {
+  it.each(['window_scaling', 'timestamps', 'sack'])('%s', async (option) => {
+    const knob = `ipv4/tcp_${option}`;
+    const before = rig.lab.exec(role, ['cat', `/proc/sys/net/${knob}`]).stdout.trim();
+    setKernelKnobs(rig.lab, role, { [knob]: '0' });
+    try {
+      const port = rig.port();
+      await rig.serve({ port, mode: 'exchange', send: MB, when: 'data' });
+      const gained = await rig.counted(async () => {
+        const client = { host: rig.lab.addresses.server4, port, send: MB, expect: MB, fin: 'received' };
+        expect(await rig.client(client)).toMatchObject({ ok: 1, failed: {} });
+      });
+      expect(counts(gained)).toEqual({ intercepted: 1 });
+    } finally {
+      setKernelKnobs(rig.lab, role, { [knob]: before });
+    }
   });
 });
 

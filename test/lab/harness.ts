@@ -100,6 +100,24 @@ export class Rig {
     return JSON.parse(stdout) as T;
   }
 
+  /**
+   * Starts the client that makes its own frames, and waits for its line `{"sent":true}`. Its address is nobody's, so
+   * that the middle has to be told where it is.
+   */
+  async rawClient(options: { port: number } & Record<string, unknown>): Promise<Program> {
+    const source = '192.0.2.77';
+    const address = (role: Role, device: string) =>
+      this.lab.exec(role, ['cat', `/sys/class/net/${device}/address`]).stdout.trim();
+    const [own, gateway] = [address('client', 'eth0'), address('middle', 'toclient')];
+    this.lab.exec('middle', ['ip', 'neigh', 'replace', source, 'lladdr', own, 'dev', 'toclient']);
+    return this.start('client', 'raw-client.mjs', {
+      host: this.lab.addresses.server4,
+      source,
+      gateway,
+      ...options,
+    });
+  }
+
   async attempt(host: string, port: number, timeoutMs = 20_000, from = 0): Promise<Attempt> {
     const argv = [
       process.execPath,

@@ -1,12 +1,20 @@
-// A program on the library, in the middle: what it does with each flow is named by `mode`. Prints the counters on SIGUSR2.
+// A program on the library, in the middle: what it does with each flow is named by `mode`. Prints the counters on SIGUSR2;
+// the decisions of the mode `gate` wait for SIGHUP.
 import { intercept } from '../../dist/index.js';
 
-const { port, mode } = JSON.parse(process.argv[2]);
+const { port, mode, decideTimeoutMs } = JSON.parse(process.argv[2]);
 const seen = [];
+const logged = [];
+const gate = new Promise((resolve) => process.once('SIGHUP', () => resolve('relay')));
 
 const decides = {
   forward: () => 'forward',
   later: () => new Promise((resolve) => setTimeout(() => resolve('relay'), 300)),
+  never: () => new Promise(() => {}),
+  gate: () => {
+    seen.push({});
+    return gate;
+  },
   reset: () => 'reset',
   nonsense: () => 'relais',
   throws: () => {
@@ -54,11 +62,14 @@ const interception = intercept({
   rules: [{ ports: [port], action: mode in handles ? 'handle' : 'relay' }],
   drainSeconds: 1,
   signal: controller.signal,
+  log: ({ event }) => logged.push(event),
+  ...(decideTimeoutMs ? { decideTimeoutMs } : {}),
   ...(mode in decides ? { decide: decides[mode] } : {}),
 });
-process.on('SIGUSR2', async () =>
-  console.log(JSON.stringify({ ended: 0, seen, ...(await interception.stats()) })),
-);
+process.on('SIGUSR2', async () => {
+  const list = await interception.flows();
+  console.log(JSON.stringify({ ended: 0, seen, logged, list, ...(await interception.stats()) }));
+});
 process.on('SIGTERM', () => controller.abort());
 await interception.ready;
 console.log('{"ready":true}');
