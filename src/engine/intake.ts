@@ -172,8 +172,9 @@ export class Intake {
 
   /** Milliseconds until a decision is late; -1: none is out. */
   nextDue(now: number): number {
-    for (const { due } of this.#byId.values()) return Math.max(0, due - now);
-    return -1;
+    if (this.#byId.size === 0) return -1;
+    const [first] = this.#byId.values();
+    return Math.max(0, (first as Pending).due - now);
   }
 
   /** Forwards what has waited too long. The map's order is that in which decisions were asked for. */

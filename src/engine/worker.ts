@@ -108,7 +108,10 @@ function onMessage(message: ToWorker): void {
 function timeout(now: number): number {
   if (table.busy) return 0;
   let wait = table.restless ? RESTLESS_MS : HEARTBEAT_MS;
-  for (const due of [direct.nextDue(now), intake.nextDue(now)]) if (due >= 0) wait = Math.min(wait, due);
+  const acknowledgement = direct.nextDue(now);
+  if (acknowledgement >= 0) wait = Math.min(wait, acknowledgement);
+  const decision = intake.nextDue(now);
+  if (decision >= 0) wait = Math.min(wait, decision);
   if (drainUntil) wait = Math.min(wait, 20);
   return wait;
 }
