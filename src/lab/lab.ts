@@ -1,6 +1,7 @@
 import { type ChildProcess, type SpawnOptions, spawn, spawnSync } from 'node:child_process';
+import type { PathConditions } from './conditions.js';
 import { LabError } from './ip.js';
-import { type Addresses, middleInterfaces, type Role, type Topology } from './topology.js';
+import { type Addresses, middleInterfaces, type Role, rolesOf, type Topology } from './topology.js';
 
 export interface ExecOptions {
   input?: string;
@@ -27,7 +28,14 @@ export class Lab {
     readonly prefix: string,
     readonly topology: Topology,
     readonly addresses: Addresses,
+    /** Null: links are as fast as the machine, and no router stands between. */
+    readonly path: PathConditions | null = null,
   ) {}
+
+  /** The namespaces that this lab has. */
+  get roles(): Role[] {
+    return rolesOf(this.topology, this.path);
+  }
 
   get client(): string {
     return this.namespace('client');
@@ -119,8 +127,10 @@ export class Lab {
   }
 
   #command(role: Role, argv: string[]): string[] {
-    if (role === 'bypass' && this.topology !== 'asymmetric') {
-      throw new LabError('LAB', `the lab ${this.prefix} has no bypass`, 'the topology `asymmetric` has one');
+    if (!this.roles.includes(role)) {
+      const hint =
+        role === 'bypass' ? 'the topology `asymmetric` has one' : 'path options of `lab up` make one';
+      throw new LabError('LAB', `the lab ${this.prefix} has no ${role}`, hint);
     }
     return ['netns', 'exec', this.namespace(role), ...argv];
   }
