@@ -16,6 +16,7 @@ const BATCH = 64;
 const POOL_BYTES = 1 << 27;
 const RECEIVE_BUFFER = 1 << 25;
 const TURNS = 16;
+const REST_MS = 0.05;
 
 /** One direction: frames in by one socket, out by the other. */
 class Pump {
@@ -103,13 +104,17 @@ function main(): void {
   ] as const;
   const poll = new Poll([client, server]);
   console.log('ready');
+  const rest = new Poll([]);
+  let woken = performance.now();
   for (;;) {
-    poll.wait(Math.max(0, Math.min(pumps[0].way.next(), pumps[1].way.next()) - performance.now()));
+    const wait = Math.min(pumps[0].way.next(), pumps[1].way.next()) - performance.now();
+    if (performance.now() - woken < REST_MS) rest.wait(REST_MS);
+    poll.wait(Math.max(0, wait));
+    woken = performance.now();
     for (let i = 0; i < 2; i++) {
       const pump = pumps[i] as Pump;
       if (!poll.ready(i)) continue;
-      for (let turn = 0; turn < TURNS && pump.receive(performance.now()); turn++)
-        pump.send(performance.now());
+      for (let turn = 0; turn < TURNS && pump.receive(performance.now()); turn++) pump.send(performance.now());
     }
     const now = performance.now();
     pumps[0].send(now);
