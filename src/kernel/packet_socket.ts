@@ -8,6 +8,7 @@ const SOCK_RAW = 3;
 const SOCK_FLAGS = 0o2004000; // SOCK_NONBLOCK | SOCK_CLOEXEC
 const ETH_P_ALL = 3;
 const SOL_PACKET = 263;
+const PACKET_STATISTICS = 6;
 const PACKET_QDISC_BYPASS = 20;
 const PACKET_IGNORE_OUTGOING = 23;
 const SO_RCVBUFFORCE = 33;
@@ -15,6 +16,7 @@ const MSG_DONTWAIT = 0x40;
 
 const socketCall = libc.func('int socket(int, int, int)');
 const bindCall = libc.func('int bind(int, void *, uint)');
+const getsockoptCall = libc.func('int getsockopt(int, int, int, void *, void *)');
 const recvmmsgCall = libc.func('int recvmmsg(int, void *, uint, int, void *)');
 const sendmmsgCall = libc.func('int sendmmsg(int, void *, uint, int)');
 
@@ -43,4 +45,19 @@ export function receiveFrames(fd: number, batch: FrameBatch): number {
 export function sendFrames(fd: number, batch: FrameBatch, first: number, count: number): number {
   const n = sendmmsgCall(fd, first === 0 ? batch.messages : batch.messagesFrom(first), count, MSG_DONTWAIT);
   return n < 0 ? -errno() : n;
+}
+
+const statistics = new Uint32Array(2); // struct tpacket_stats: packets, drops
+const statisticsBytes = new Uint8Array(statistics.buffer);
+const statisticsLength = new Uint32Array(1);
+
+/** Frames that found the receive buffer full since this was asked last. */
+export function missedFrames(fd: number): number {
+  statisticsLength[0] = 8;
+  check(
+    getsockoptCall(fd, SOL_PACKET, PACKET_STATISTICS, statisticsBytes, statisticsLength),
+    'getsockopt',
+    'PACKET_STATISTICS',
+  );
+  return statistics[1] as number;
 }

@@ -1,9 +1,11 @@
 /** Network-namespace topologies for the demo, the tests and the benchmarks: client, middle and server on one machine. */
 import { execFileSync } from 'node:child_process';
-import { type PathConditions, type PathOptions, pathConditions, type Side } from './conditions.js';
+import { type PathConditions, type PathOptions, pathConditions, type Side, sides } from './conditions.js';
+import type { WireCounts } from './counts.js';
 import { ip, ipBatch, LabError, namespaces, processesIn } from './ip.js';
 import { Lab } from './lab.js';
-import { deadWires, readPath, setPath } from './path.js';
+import { readPath, setPath } from './path.js';
+import { deadWires, readCounts } from './shaper-process.js';
 import {
   addressesWith,
   maxServerAliases,
@@ -23,9 +25,11 @@ export type {
   RouterOptions,
   Side,
 } from './conditions.js';
+export type { WayCounts, WireCounts } from './counts.js';
 export { LabError } from './ip.js';
 export { type ExecOptions, type ExecResult, Lab } from './lab.js';
 export { picture } from './picture.js';
+export { shaperOf } from './shaper-process.js';
 export { type Addresses, type Role, roles, type Topology, topologies } from './topology.js';
 
 export const defaultPrefix = 'desplice';
@@ -113,6 +117,8 @@ export interface ListedLab {
   namespaces: string[];
   /** Only labs with shaped links or routers have one. */
   path?: PathConditions;
+  /** What the shaped links have done so far. */
+  counts?: Partial<Record<Side, WireCounts>>;
   /** Shaped links whose shaper is gone: nothing passes there. */
   dead?: Side[];
 }
@@ -132,8 +138,16 @@ export function labList(): ListedLab[] {
       namespaces: mine,
     };
     const path = readPath(prefix, all);
-    const dead = deadWires(prefix, path);
-    labs.push({ ...lab, ...(path ? { path } : {}), ...(dead.length > 0 ? { dead } : {}) });
+    if (path) {
+      lab.path = path;
+      lab.dead = deadWires(prefix, path);
+      lab.counts = {};
+      for (const side of sides) {
+        const counts = path[side] && readCounts(prefix, side);
+        if (counts) lab.counts[side] = counts;
+      }
+    }
+    labs.push(lab);
   }
   return labs;
 }

@@ -1,6 +1,8 @@
 import { type ChildProcess, type SpawnOptions, spawn, spawnSync } from 'node:child_process';
-import type { PathConditions } from './conditions.js';
+import type { PathConditions, Side } from './conditions.js';
+import type { WireCounts } from './counts.js';
 import { LabError } from './ip.js';
+import { readCounts } from './shaper-process.js';
 import { type Addresses, middleInterfaces, type Role, rolesOf, type Topology } from './topology.js';
 
 export interface ExecOptions {
@@ -45,6 +47,11 @@ export class Lab {
   }
   get server(): string {
     return this.namespace('server');
+  }
+
+  /** What a shaped link has done so far, at most 100 ms old; null if it is not shaped, or its shaper is gone. */
+  counts(side: Side): WireCounts | null {
+    return this.path?.[side] ? readCounts(this.prefix, side) : null;
   }
 
   namespace(role: Role): string {

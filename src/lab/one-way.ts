@@ -42,12 +42,17 @@ export class OneWay {
   #heldHead = 0;
   #heldTail = 0;
 
-  /** `room`, a power of two: how many packets may be under way at once. */
+  /**
+   * `room`, a power of two: how many packets may be under way at once. `place` tells directions and links of one seed apart:
+   * packets of the same number would share their fate otherwise.
+   */
   constructor(
     readonly conditions: OneWayConditions,
     room: number,
+    place = 0,
   ) {
-    const { seed, rateMbit, queuePackets } = conditions;
+    const { rateMbit, queuePackets } = conditions;
+    const seed = streamOf(conditions.seed, place);
     this.#streams = {
       loss: streamOf(seed, 1),
       duplicate: streamOf(seed, 2),

@@ -1,9 +1,4 @@
 /** Makes the shaped links and the routers of a lab what they are to be, and reads from a lab that is up what they are. */
-import { spawn } from 'node:child_process';
-import { closeSync, mkdtempSync, openSync, readFileSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import {
   type LinkConditions,
   type OneWayConditions,
@@ -14,13 +9,10 @@ import {
   sides,
   unshaped,
 } from './conditions.js';
-import { ip, LabError, processesIn } from './ip.js';
+import { ip } from './ip.js';
 import type { Lab } from './lab.js';
+import { startShaper } from './shaper-process.js';
 import { wireInterfaces } from './topology.js';
-
-/** Built, also when this file runs from its source: the shaper is a process of its own. */
-const program = fileURLToPath(new URL('../../dist/lab/shaper.js', import.meta.url));
-const patienceMs = 10_000;
 
 export function setPath(lab: Lab): void {
   const { path } = lab;
@@ -59,39 +51,7 @@ function setWire(lab: Lab, side: Side, link: LinkConditions): void {
   const namespace = lab.namespace(`${side}-wire`);
   remember(namespace, 'toclient', { mtu: link.mtu, ...short(link.toClient) });
   remember(namespace, 'toserver', { mtu: link.mtu, ...short(link.toServer) });
-  startShaper(namespace, link);
-}
-
-/** Returns when it moves frames. The process outlives this one, until `labDown`. */
-function startShaper(namespace: string, link: LinkConditions): void {
-  const folder = mkdtempSync(join(tmpdir(), 'desplice-shaper-'));
-  const log = join(folder, 'log');
-  const fd = openSync(log, 'w');
-  try {
-    const argv = ['netns', 'exec', namespace, process.execPath, program, JSON.stringify(link)];
-    const child = spawn('ip', argv, { cwd: '/', detached: true, stdio: ['ignore', fd, fd] });
-    child.on('error', () => {}); // Its log says nothing then, and we say so below.
-    child.unref();
-    for (let waited = 0; !readFileSync(log, 'utf8').startsWith('ready\n'); waited += 5) {
-      if (waited > patienceMs || child.pid === undefined || hasEnded(child.pid)) {
-        const why = readFileSync(log, 'utf8').trim() || 'it said nothing';
-        throw new LabError('LAB', `starting the shaper in ${namespace}: ${why}`, 'is it built? make build');
-      }
-      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 5);
-    }
-  } finally {
-    closeSync(fd);
-    rmSync(folder, { recursive: true, force: true });
-  }
-}
-
-/** Gone, or a zombie until this process enters its event loop again. */
-function hasEnded(pid: number): boolean {
-  try {
-    return / Z /.test(readFileSync(`/proc/${pid}/stat`, 'utf8').replace(/.*\)/, ''));
-  } catch {
-    return true;
-  }
+  startShaper(namespace, side, link);
 }
 
 /**
@@ -142,9 +102,4 @@ function recall<T>(namespace: string, device: string): Partial<T> {
   } catch {
     return {};
   }
-}
-
-/** The sides whose wire has nobody in it any more: nothing passes there. */
-export function deadWires(prefix: string, path: PathConditions | null): Side[] {
-  return sides.filter((side) => path?.[side] && processesIn(`${prefix}-${side}-wire`).length === 0);
 }

@@ -18,7 +18,13 @@ frame.writeUInt16BE(0x88b5, 12);
 const batch = new FrameBatch(pool, batchSize);
 for (let i = 0; i < batchSize; i++) batch.put(i, 0, bytes);
 const rest = new Poll([]);
-const count = (what) => Number(readFileSync(`/proc/net/dev`, 'utf8').match(new RegExp(`${device}:(.*)`))[1].trim().split(/\s+/)[what]);
+const count = (what) =>
+  Number(
+    readFileSync(`/proc/net/dev`, 'utf8')
+      .match(new RegExp(`${device}:(.*)`))[1]
+      .trim()
+      .split(/\s+/)[what],
+  );
 
 const before = count(1);
 const start = performance.now();
