@@ -72,6 +72,8 @@ interface Range {
   least: number;
   most: number;
   whole?: boolean;
+  /** 0 stands for none, though less than the least. */
+  orZero?: boolean;
 }
 
 const share: Range = { least: 0, most: 1 };
@@ -81,7 +83,7 @@ const ranges: Record<keyof DirectionOptions, Range> = {
   loss: share,
   reorder: share,
   duplicate: share,
-  rateMbit: { least: 0, most: 100_000 },
+  rateMbit: { least: 0.001, most: 100_000, orZero: true },
   queueMs: { least: 0, most: 60_000 },
   queuePackets: { least: 0, most: 1_000_000, whole: true },
   seed: { least: 0, most: 0xffffffff, whole: true },
@@ -174,10 +176,10 @@ function onlyKnown(where: string, options: object, known: readonly string[]): vo
   }
 }
 
-function inRange(what: string, value: unknown, { least, most, whole }: Range): void {
+function inRange(what: string, value: unknown, { least, most, whole, orZero }: Range): void {
   const fits =
     typeof value === 'number' && value >= least && value <= most && (!whole || Number.isInteger(value));
-  if (fits) return;
+  if (fits || (orZero && value === 0)) return;
   const kind = whole ? 'a whole number' : 'a number';
   throw new LabError(
     'USAGE',
