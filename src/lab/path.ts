@@ -9,10 +9,10 @@ import {
   sides,
   unshaped,
 } from './conditions.js';
-import { ip } from './ip.js';
+import { ip, ipBatch } from './ip.js';
 import type { Lab } from './lab.js';
 import { startShaper } from './shaper-process.js';
-import { wireInterfaces } from './topology.js';
+import { type WireEnd, wireInterfaces } from './topology.js';
 
 export function setPath(lab: Lab): void {
   const { path } = lab;
@@ -45,13 +45,28 @@ table inet eat_icmp {
 const offloads = 'tx off tso off gso off gro off tx-udp-segmentation off tx-gso-list off'.split(' ');
 
 function setWire(lab: Lab, side: Side, link: LinkConditions): void {
-  for (const { role, device } of wireInterfaces(side, lab.roles)) {
-    lab.exec(role, ['ethtool', '-K', device, ...offloads]);
-  }
+  const interfaces = wireInterfaces(side, lab.roles);
+  for (const { role, device } of interfaces) lab.exec(role, ['ethtool', '-K', device, ...offloads]);
+  const [before, , , behind] = interfaces as [WireEnd, WireEnd, WireEnd, WireEnd];
+  introduce(lab, before, behind);
+  introduce(lab, behind, before);
   const namespace = lab.namespace(`${side}-wire`);
   remember(namespace, 'toclient', { mtu: link.mtu, ...short(link.toClient) });
   remember(namespace, 'toserver', { mtu: link.mtu, ...short(link.toServer) });
   startShaper(namespace, side, link);
+}
+
+/**
+ * Tells one end of a link who is at the other. An end that has to ask keeps packets meanwhile, and those that it sends as the
+ * answer comes can overtake them.
+ */
+function introduce(lab: Lab, end: WireEnd, other: WireEnd): void {
+  const shown = ip(['-n', lab.namespace(other.role), '-j', 'addr', 'show', 'dev', other.device]);
+  const [link] = JSON.parse(shown) as { address: string; addr_info: { local: string }[] }[];
+  const lines = (link?.addr_info ?? []).map(
+    ({ local }) => `neigh replace ${local} lladdr ${link?.address} dev ${end.device} nud permanent`,
+  );
+  ipBatch(lab.namespace(end.role), lines);
 }
 
 /**

@@ -204,8 +204,13 @@ function limit(mtu: number, family: 4 | 6 = 4): string {
   return ` mtu lock ${family === 6 ? Math.max(mtu, 1280) : mtu}`;
 }
 
+export interface WireEnd {
+  role: Role;
+  device: string;
+}
+
 /** The interfaces of a wire, and those of its two neighbours that face it. */
-export function wireInterfaces(side: Side, line: readonly Role[]): { role: Role; device: string }[] {
+export function wireInterfaces(side: Side, line: readonly Role[]): WireEnd[] {
   const wire: WireRole = `${side}-wire`;
   const at = line.indexOf(wire);
   const before = line[at - 1] as Role;
