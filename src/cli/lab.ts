@@ -138,6 +138,7 @@ function describe(lab: Lab): object {
 function explain(lab: Lab): string {
   const { addresses, interfaces } = lab;
   const flag = lab.prefix === defaultPrefix ? '' : ` --prefix ${lab.prefix}`;
+  const conditions = conditionLines(lab.path);
   const aliases = addresses.serverAliases;
   const more = aliases.length > 0 ? `\nThe server also has ${aliases[0]} to ${aliases.at(-1)}.` : '';
   const how =
@@ -148,11 +149,7 @@ function explain(lab: Lab): string {
 ${how}${more}
 
 ${picture(lab)}
-${conditionLines(lab.path)
-  .map((line) => `${line}\n`)
-  .join(
-    '',
-  )}Intercept:  desplice lab exec${flag} middle -- desplice run -i ${interfaces.clientSide} -i ${interfaces.serverSide} -p 80
+${conditions.length > 0 ? `${conditions.join('\n')}\n\n` : ''}Intercept:  desplice lab exec${flag} middle -- desplice run -i ${interfaces.clientSide} -i ${interfaces.serverSide} -p 80
 Remove it:  desplice lab down${flag}
 `;
 }

@@ -4,7 +4,6 @@
  */
 import { writeSync } from 'node:fs';
 import { setPriority } from 'node:os';
-import { Affinity } from '../kernel/affinity.js';
 import { FrameBatch, FramePool } from '../kernel/frame_pool.js';
 import { interfaceIndex } from '../kernel/netdev.js';
 import { missedFrames, packetSocket, receiveFrames, sendFrames } from '../kernel/packet_socket.js';
@@ -131,7 +130,6 @@ function move(toServer: Pump, toClient: Pump): never {
   const pumps = [toServer, toClient];
   const poll = new Poll([toServer.from, toClient.from]);
   const rest = new Poll([]);
-  const affinity = new Affinity();
   let woken = performance.now();
   let reported = woken;
   let reportedPackets = 0;
@@ -141,10 +139,7 @@ function move(toServer: Pump, toClient: Pump): never {
     const packets = toServer.way.counts.packets + toClient.way.counts.packets;
     let until = Math.min(toServer.way.next(), toClient.way.next());
     if (packets !== reportedPackets) until = Math.min(until, reported + REPORT_MS);
-    // A frame that is sent waits in a queue of this CPU for a moment. One sent from another CPU could overtake it.
-    if (until === Number.POSITIVE_INFINITY) affinity.free();
     poll.wait(Math.max(0, until - performance.now()));
-    affinity.hold();
     woken = performance.now();
     for (let i = 0; i < pumps.length; i++) {
       const pump = pumps[i] as Pump;
