@@ -14,10 +14,13 @@ import {
   topologies,
 } from '../lab/index.js';
 import { jsonOption, printJson } from './common.js';
+import { conditionLines, type PathFlags, pathExamples, pathOf, pathOptions } from './lab-path.js';
 
 interface LabFlags {
   prefix: string;
   json?: boolean;
+}
+interface UpFlags extends LabFlags, PathFlags {
   aliases?: string;
 }
 
@@ -33,6 +36,7 @@ export function labCommand(): Command {
       `
 Examples:
   desplice lab up
+  desplice lab up inline --delay 50ms --loss 1%
   desplice lab exec middle -- desplice run -i toclient -i toserver -p 80
   desplice lab exec client -- curl http://198.51.100.2/
   desplice lab down`,
@@ -44,14 +48,18 @@ function prefixOption(): Option {
 }
 
 function upCommand(): Command {
-  return new Command('up')
+  const command = new Command('up')
     .description('make a lab; one of the same prefix is taken down first')
     .addArgument(new Argument('[topology]', 'who passes by whom').choices(topologies).default('inline'))
     .addOption(prefixOption())
     .addOption(new Option('--aliases <n>', 'so many further IPv4 addresses for the server'))
-    .addOption(jsonOption())
-    .action((topology: Topology, { prefix, json, aliases }: LabFlags) => {
-      const lab = labUp(topology, { prefix, serverAliases: aliases === undefined ? 0 : Number(aliases) });
+    .addOption(jsonOption());
+  for (const option of pathOptions()) command.addOption(option);
+  return command
+    .addHelpText('after', pathExamples)
+    .action((topology: Topology, { prefix, json, aliases, ...flags }: UpFlags) => {
+      const serverAliases = aliases === undefined ? 0 : Number(aliases);
+      const lab = labUp(topology, { prefix, serverAliases, path: pathOf(flags) });
       if (json) printJson(describe(lab));
       else process.stdout.write(explain(lab));
     });
@@ -90,8 +98,10 @@ function listCommand(): Command {
       if (json) printJson(labs);
       else if (labs.length === 0) process.stdout.write('no lab is up\n');
       else
-        for (const lab of labs)
+        for (const lab of labs) {
           process.stdout.write(`${lab.prefix}  ${lab.topology}  ${lab.namespaces.join(' ')}\n`);
+          for (const line of conditionLines(lab.path, lab.dead)) process.stdout.write(`    ${line}\n`);
+        }
     });
 }
 
@@ -114,21 +124,21 @@ function passThrough(lab: Lab, role: Role, command: string[]): Promise<number> {
 
 function describe(lab: Lab): object {
   const namespaces: Partial<Record<Role, string>> = {};
-  for (const role of roles) {
-    if (role !== 'bypass' || lab.topology === 'asymmetric') namespaces[role] = lab.namespace(role);
-  }
+  for (const role of lab.roles) namespaces[role] = lab.namespace(role);
   return {
     prefix: lab.prefix,
     topology: lab.topology,
     namespaces,
     interfaces: lab.interfaces,
     addresses: lab.addresses,
+    ...(lab.path ? { path: lab.path } : {}),
   };
 }
 
 function explain(lab: Lab): string {
   const { addresses, interfaces } = lab;
   const flag = lab.prefix === defaultPrefix ? '' : ` --prefix ${lab.prefix}`;
+  const conditions = conditionLines(lab.path);
   const aliases = addresses.serverAliases;
   const more = aliases.length > 0 ? `\nThe server also has ${aliases[0]} to ${aliases.at(-1)}.` : '';
   const how =
@@ -139,7 +149,7 @@ function explain(lab: Lab): string {
 ${how}${more}
 
 ${picture(lab)}
-Intercept:  desplice lab exec${flag} middle -- desplice run -i ${interfaces.clientSide} -i ${interfaces.serverSide} -p 80
+${conditions.length > 0 ? `${conditions.join('\n')}\n\n` : ''}Intercept:  desplice lab exec${flag} middle -- desplice run -i ${interfaces.clientSide} -i ${interfaces.serverSide} -p 80
 Remove it:  desplice lab down${flag}
 `;
 }

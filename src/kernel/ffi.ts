@@ -34,3 +34,12 @@ export function mmapShared(fd: number, length: number): ArrayBuffer {
   if (koffi.address(address) === 0xffffffffffffffffn) throw new KernelError('mmap', errno());
   return koffi.view(address, length);
 }
+
+/** Memory of our own that never moves, zeroed, and committed page by page as it is touched. */
+export function mmapPrivate(length: number): { buffer: ArrayBuffer; address: number } {
+  const MAP_PRIVATE_ANONYMOUS_NORESERVE = 0x4022;
+  const pointer = mmapCall(null, length, 3, MAP_PRIVATE_ANONYMOUS_NORESERVE, -1, 0);
+  const address = koffi.address(pointer);
+  if (address === 0xffffffffffffffffn) throw new KernelError('mmap', errno(), `${length} bytes`);
+  return { buffer: koffi.view(pointer, length), address: Number(address) };
+}

@@ -1,7 +1,11 @@
 /** Network-namespace topologies for the demo, the tests and the benchmarks: client, middle and server on one machine. */
 import { execFileSync } from 'node:child_process';
+import { type PathConditions, type PathOptions, pathConditions, type Side, sides } from './conditions.js';
+import type { WireCounts } from './counts.js';
 import { ip, ipBatch, LabError, namespaces, processesIn } from './ip.js';
 import { Lab } from './lab.js';
+import { readPath, setPath } from './path.js';
+import { deadWires, readCounts } from './shaper-process.js';
 import {
   addressesWith,
   maxServerAliases,
@@ -12,9 +16,20 @@ import {
   topologies,
 } from './topology.js';
 
+export type {
+  Direction,
+  DirectionOptions,
+  LinkOptions,
+  PathConditions,
+  PathOptions,
+  RouterOptions,
+  Side,
+} from './conditions.js';
+export type { WayCounts, WireCounts } from './counts.js';
 export { LabError } from './ip.js';
 export { type ExecOptions, type ExecResult, Lab } from './lab.js';
 export { picture } from './picture.js';
+export { shaperOf } from './shaper-process.js';
 export { type Addresses, type Role, roles, type Topology, topologies } from './topology.js';
 
 export const defaultPrefix = 'desplice';
@@ -23,6 +38,8 @@ export interface LabOptions {
   prefix?: string;
   /** So many further IPv4 addresses for the server, for more flows than one address has ports. */
   serverAliases?: number;
+  /** Delay, loss and the like on the links, and routers between. Absent: neither. */
+  path?: PathOptions;
 }
 
 /** Makes a lab. What is left of one with the same prefix is taken down first. */
@@ -35,8 +52,12 @@ export function labUp(topology: Topology, options: LabOptions = {}): Lab {
   if (!Number.isInteger(aliases) || aliases < 0 || aliases > maxServerAliases) {
     throw new LabError('USAGE', `${aliases} further server addresses`, `0 to ${maxServerAliases} fit`);
   }
+  const path = pathConditions(options.path);
+  if (topology === 'asymmetric' && (path?.routers.client || path?.routers.server)) {
+    throw new LabError('USAGE', 'routers stand only in the topology inline', 'leave path.routers out');
+  }
   labDown(prefix);
-  const lab = new Lab(prefix, topology, addressesWith(aliases));
+  const lab = new Lab(prefix, topology, addressesWith(aliases, path), path);
   try {
     build(lab);
   } catch (error) {
@@ -47,7 +68,7 @@ export function labUp(topology: Topology, options: LabOptions = {}): Lab {
 }
 
 function build(lab: Lab): void {
-  const plan = planOf(lab.topology, (role) => lab.namespace(role), lab.addresses);
+  const plan = planOf(lab.topology, (role) => lab.namespace(role), lab.addresses, lab.path);
   ipBatch(
     null,
     plan.roles.map((role) => `netns add ${lab.namespace(role)}`),
@@ -62,11 +83,14 @@ function build(lab: Lab): void {
       'ipv6/conf/default/accept_dad': '0',
       'ipv4/ip_forward': plan.routers.includes(role) ? '1' : '0',
       'ipv6/conf/all/forwarding': plan.routers.includes(role) ? '1' : '0',
+      // A wire has no addresses of its own and says nothing.
+      ...(role.endsWith('-wire') ? { 'ipv6/conf/default/disable_ipv6': '1' } : {}),
       ...(role === 'client' ? { 'ipv4/ip_local_port_range': '1024 65535' } : {}),
     });
   }
   ipBatch(null, plan.links);
   for (const role of plan.roles) ipBatch(lab.namespace(role), plan.inside[role] ?? []);
+  setPath(lab);
 }
 
 /** Files under /proc/sys/net are those of the namespace that opens them. */
@@ -80,17 +104,23 @@ export function setKernelKnobs(lab: Lab, role: Role, knobs: Record<string, strin
 export function labFind(prefix = defaultPrefix): Lab | null {
   const listed = labList().find((each) => each.prefix === prefix);
   if (!listed) return null;
-  const lab = new Lab(prefix, listed.topology, addressesWith(0));
-  const shown = ip(['-n', lab.server, '-j', '-4', 'addr', 'show', 'dev', 'eth0']);
+  const shown = ip(['-n', `${prefix}-server`, '-j', '-4', 'addr', 'show', 'dev', 'eth0']);
   const [eth0] = JSON.parse(shown) as { addr_info: { local: string }[] }[];
   const count = (eth0?.addr_info.length ?? 1) - 1;
-  return new Lab(prefix, listed.topology, addressesWith(Math.max(0, count)));
+  const path = listed.path ?? null;
+  return new Lab(prefix, listed.topology, addressesWith(Math.max(0, count), path), path);
 }
 
 export interface ListedLab {
   prefix: string;
   topology: Topology;
   namespaces: string[];
+  /** Only labs with shaped links or routers have one. */
+  path?: PathConditions;
+  /** What the shaped links have done so far. */
+  counts?: Partial<Record<Side, WireCounts>>;
+  /** Shaped links whose shaper is gone: nothing passes there. */
+  dead?: Side[];
 }
 
 /** The labs that are up, also those of other processes. */
@@ -102,7 +132,22 @@ export function labList(): ListedLab[] {
     const prefix = name.slice(0, -'-middle'.length);
     const mine = roles.map((role) => `${prefix}-${role}`).filter((each) => all.has(each));
     if (!all.has(`${prefix}-client`) || !all.has(`${prefix}-server`)) continue;
-    labs.push({ prefix, topology: mine.length === roles.length ? 'asymmetric' : 'inline', namespaces: mine });
+    const lab: ListedLab = {
+      prefix,
+      topology: all.has(`${prefix}-bypass`) ? 'asymmetric' : 'inline',
+      namespaces: mine,
+    };
+    const path = readPath(prefix, all);
+    if (path) {
+      lab.path = path;
+      lab.dead = deadWires(prefix, path);
+      lab.counts = {};
+      for (const side of sides) {
+        const counts = path[side] && readCounts(prefix, side);
+        if (counts) lab.counts[side] = counts;
+      }
+    }
+    labs.push(lab);
   }
   return labs;
 }

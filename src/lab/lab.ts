@@ -1,6 +1,9 @@
 import { type ChildProcess, type SpawnOptions, spawn, spawnSync } from 'node:child_process';
+import type { PathConditions, Side } from './conditions.js';
+import type { WireCounts } from './counts.js';
 import { LabError } from './ip.js';
-import { type Addresses, middleInterfaces, type Role, type Topology } from './topology.js';
+import { readCounts } from './shaper-process.js';
+import { type Addresses, middleInterfaces, type Role, rolesOf, type Topology } from './topology.js';
 
 export interface ExecOptions {
   input?: string;
@@ -27,7 +30,14 @@ export class Lab {
     readonly prefix: string,
     readonly topology: Topology,
     readonly addresses: Addresses,
+    /** Null: links are as fast as the machine, and no router stands between. */
+    readonly path: PathConditions | null = null,
   ) {}
+
+  /** The namespaces that this lab has. */
+  get roles(): Role[] {
+    return rolesOf(this.topology, this.path);
+  }
 
   get client(): string {
     return this.namespace('client');
@@ -37,6 +47,11 @@ export class Lab {
   }
   get server(): string {
     return this.namespace('server');
+  }
+
+  /** What a shaped link has done so far, at most 100 ms old; null if it is not shaped, or its shaper is gone. */
+  counts(side: Side): WireCounts | null {
+    return this.path?.[side] ? readCounts(this.prefix, side) : null;
   }
 
   namespace(role: Role): string {
@@ -119,8 +134,10 @@ export class Lab {
   }
 
   #command(role: Role, argv: string[]): string[] {
-    if (role === 'bypass' && this.topology !== 'asymmetric') {
-      throw new LabError('LAB', `the lab ${this.prefix} has no bypass`, 'the topology `asymmetric` has one');
+    if (!this.roles.includes(role)) {
+      const hint =
+        role === 'bypass' ? 'the topology `asymmetric` has one' : 'path options of `lab up` make one';
+      throw new LabError('LAB', `the lab ${this.prefix} has no ${role}`, hint);
     }
     return ['netns', 'exec', this.namespace(role), ...argv];
   }
