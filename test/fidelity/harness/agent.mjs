@@ -8,7 +8,7 @@ import { createInterface } from 'node:readline';
 import { leaseFlowLabel } from '../../../dist/kernel/flow_label.js';
 import { frameSocket, receiveFrame, sendFrame } from '../../../dist/kernel/frame_socket.js';
 import * as host from '../../../dist/kernel/host_socket.js';
-import { close } from '../../../dist/kernel/socket.js';
+import { close, unread } from '../../../dist/kernel/socket.js';
 import { tcpInfo } from '../../../dist/kernel/tcp_info.js';
 import { formatAddress, parseAddress } from '../../../dist/wire/address.js';
 import { firstWrong, patternBytes } from './pattern.mjs';
@@ -29,6 +29,7 @@ const calls = {
   close: (fd) => close(fd) ?? 0,
   setOption: (fd, option, ...values) => host.setHostOption(fd, option, ...values),
   getOption: (fd, option) => host.getHostOption(fd, option),
+  unread: (fd) => unread(fd),
   error: (fd) => host.pendingError(fd),
   info: (fd) => tcpInfo(fd),
   atMark: (fd) => host.atUrgentMark(fd),

@@ -248,11 +248,21 @@ export class Socket {
     return this.#simple('SO_ERROR', 'error', this.fd);
   }
 
-  /** Waits until the connection is in one of these states. */
-  async state(...states: string[]): Promise<string> {
-    const done = this.#begin(`wait for ${states.join(' or ')}`);
-    const got = await this.#agent.call<string | number>('state', this.fd, states, patienceMs);
+  /** Waits until the connection is in this state; the state that it is in then. */
+  async state(state: string, ms = patienceMs): Promise<string> {
+    const done = this.#begin(`wait for ${state}`);
+    const got = await this.#agent.call<string | number>('state', this.fd, [state], ms);
     return done(typeof got === 'number' ? resultText(got) : got);
+  }
+
+  /** Waits until `count` bytes have come that nobody has read. */
+  async unread(count: number): Promise<string> {
+    const done = this.#begin(`wait for ${count} unread bytes`);
+    const deadline = Date.now() + patienceMs;
+    for (;;) {
+      const got = await this.#agent.call<number>('unread', this.fd);
+      if (got >= count || Date.now() > deadline) return done(String(got));
+    }
   }
 
   /** TCP_INFO, for what a scenario wants to wait for; only `info()` before the end is compared. */
