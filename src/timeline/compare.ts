@@ -1,6 +1,6 @@
 /** Two timelines of the same exchange, compared: a list of what differs, each by a name that a list of exceptions can use. */
 import type { Direction } from './connection.js';
-import { grows, type Timeline, type TimelineEvent } from './timeline.js';
+import { type EventKind, grows, type Timeline, type TimelineEvent } from './timeline.js';
 
 export interface Difference {
   /** `fin.ack`, `rst.missing`, `ack.header`, … */
@@ -17,31 +17,44 @@ export interface Difference {
 const fields: Record<string, (keyof TimelineEvent)[]> = {
   syn: ['flags', 'ack', 'header', 'detail', 'notes'],
   data: ['end', 'header', 'notes'],
-  again: [],
   urgent: [],
   fin: ['ack', 'header', 'notes'],
   rst: ['flags', 'seq', 'ack', 'header', 'notes'],
   icmp: ['header', 'detail'],
-  probe: ['header', 'notes'],
 };
 
 export function compareTimelines(left: Timeline, right: Timeline): Difference[] {
   return (['>', '<'] as const).flatMap((direction) => [
     ...compareEvents(told(left, direction), told(right, direction), direction),
-    ...compareAcknowledgements(left, right, direction),
+    ...compareTiming(left, right, direction),
   ]);
 }
 
-/** What one direction says, without bare acknowledgements; the other direction no longer cuts runs of data. */
+/** Kinds whose number and timing mean nothing. */
+const timing: readonly EventKind[] = ['ack', 'again', 'probe'];
+
+/**
+ * What one direction says, without repetitions and bare acknowledgements. The other direction no longer cuts runs of data, nor
+ * does the order in which the pieces of a run arrived.
+ */
 function told(timeline: Timeline, direction: Direction): TimelineEvent[] {
   const events: TimelineEvent[] = [];
+  let run: TimelineEvent[] = [];
+  const finishRun = () => {
+    for (const piece of run.sort((a, b) => a.seq - b.seq)) {
+      const last = events.at(-1);
+      if (!last || !grows(last, piece)) events.push(piece);
+    }
+    run = [];
+  };
   for (const event of timeline.events) {
-    if (event.direction !== direction || event.kind === 'ack') continue;
-    const last = events.at(-1);
-    const copy = { ...event };
-    if (last && grows(last, copy)) continue;
-    events.push(copy);
+    if (event.direction !== direction || timing.includes(event.kind)) continue;
+    // The urgent mark lies within a run.
+    if (event.kind !== 'data' && event.kind !== 'urgent') finishRun();
+    if (event.kind === 'data') run.push({ ...event });
+    else events.push({ ...event });
   }
+  finishRun();
   return events;
 }
 
@@ -99,22 +112,32 @@ function align(left: TimelineEvent[], right: TimelineEvent[]): [TimelineEvent?, 
   return pairs;
 }
 
+/** A transfer longer than this is repeated in part now and then under plain forwarding too, when a queue was full. */
+const shortTransfer = 100_000;
+
 /**
- * Bare acknowledgements: how many and when is nobody's business. What they look like is: a header on the right that no
- * segment of that direction has on the left. And in the end the same must be acknowledged, if the connection ended in peace.
+ * Bare acknowledgements, probes and repetitions: how many and when is nobody's business. What they look like is: a header on the right
+ * that no segment of that direction has on the left. In the end the same must be acknowledged, if the connection ended in
+ * peace; and what is short enough to get through at once is not sent twice.
  */
-function compareAcknowledgements(left: Timeline, right: Timeline, direction: Direction): Difference[] {
+function compareTiming(left: Timeline, right: Timeline, direction: Direction): Difference[] {
   const differences: Difference[] = [];
-  const usual = new Set(left.events.filter((event) => event.direction === direction).map(looks));
-  for (const event of right.events) {
-    if (event.direction !== direction || event.kind !== 'ack' || usual.has(looks(event))) continue;
+  const mine = (timeline: Timeline) => timeline.events.filter((event) => event.direction === direction);
+  const usual = new Set(mine(left).map(looks));
+  for (const event of mine(right)) {
+    if (!timing.includes(event.kind) || usual.has(looks(event))) continue;
     usual.add(looks(event));
+    const name = `${event.kind}.header`;
+    differences.push({ name, direction, left: 'no segment like it', right: looks(event), rightEvent: event });
+  }
+  const again = mine(right).find(({ kind }) => kind === 'again');
+  if (again && !mine(left).some(({ kind }) => kind === 'again') && bytesOf(mine(left)) < shortTransfer) {
     differences.push({
-      name: 'ack.header',
+      name: 'again.extra',
       direction,
-      left: 'no segment like it',
-      right: looks(event),
-      rightEvent: event,
+      left: 'nothing',
+      right: summary(again),
+      rightEvent: again,
     });
   }
   if ([left, right].some((timeline) => timeline.events.some(({ kind }) => kind === 'rst')))
@@ -122,6 +145,10 @@ function compareAcknowledgements(left: Timeline, right: Timeline, direction: Dir
   const [x, y] = [lastAck(left, direction), lastAck(right, direction)];
   if (x !== y) differences.push({ name: 'ack.last', direction, left: String(x), right: String(y) });
   return differences;
+}
+
+function bytesOf(events: readonly TimelineEvent[]): number {
+  return events.reduce((sum, { kind, seq, end }) => sum + (kind === 'data' ? end - seq : 0), 0);
 }
 
 function looks({ header, notes }: TimelineEvent): string {

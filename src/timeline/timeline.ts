@@ -57,6 +57,8 @@ interface Sender {
   isn: number | null;
   /** Behind the last byte sent, relative. */
   next: number;
+  /** What lies before `next` and has not been seen: reordered, or lost before this capture. */
+  holes: [start: number, end: number][];
   mss: number | null;
   timestamps: boolean;
   firstTimestamp: { value: number; time: number } | null;
@@ -94,6 +96,7 @@ function newSender(): Sender {
   return {
     isn: null,
     next: 0,
+    holes: [],
     mss: null,
     timestamps: false,
     firstTimestamp: null,
@@ -129,7 +132,7 @@ function segmentEvents(
     packets: 1,
   };
   const notes = [
-    ...timestampNotes(packet, segment, me, other),
+    ...timestampNotes(packet, segment, behind > me.next, me, other),
     ...(ack !== null && !(flags & tcpFlags.rst) && ack > other.next
       ? ['acknowledges what was not sent']
       : []),
@@ -148,9 +151,8 @@ function segmentEvents(
     me.next = Math.max(me.next, seq + 1);
   }
   if (payloadLength > 0) {
-    const kind = behind <= me.next ? 'again' : 'data';
+    const kind = isNew(me, firstByte, behind) ? 'data' : 'again';
     events.push({ ...base, kind, seq: firstByte, end: behind, notes: syn ? [] : notes });
-    me.next = Math.max(me.next, behind);
   }
   if (flags & tcpFlags.urg) {
     // RFC 6093 section 3.1: the pointer names the byte behind the urgent one; Linux has it so.
@@ -169,12 +171,36 @@ function segmentEvents(
   return events;
 }
 
+/** Whether any byte of it is seen for the first time; it counts as seen from now on. */
+function isNew(sender: Sender, start: number, end: number): boolean {
+  if (start > sender.next) sender.holes.push([sender.next, start]);
+  let fresh = end > sender.next;
+  sender.next = Math.max(sender.next, end);
+  sender.holes = sender.holes.flatMap(([from, to]): [number, number][] => {
+    const left = Math.max(from, start);
+    const right = Math.min(to, end);
+    if (left >= right) return [[from, to]];
+    fresh = true;
+    return [
+      ...(from < left ? ([[from, left]] as [number, number][]) : []),
+      ...(right < to ? ([[right, to]] as [number, number][]) : []),
+    ];
+  });
+  return fresh;
+}
+
 /** RFC 9293 MUST-15. */
 function mssOf(receiver: Sender, { version }: Packet): number {
   return receiver.mss ?? (version === 4 ? 536 : 1220);
 }
 
-function timestampNotes(packet: Packet, { flags, options }: Segment, me: Sender, other: Sender): string[] {
+function timestampNotes(
+  packet: Packet,
+  { flags, options }: Segment,
+  inOrder: boolean,
+  me: Sender,
+  other: Sender,
+): string[] {
   const { timestamps } = options;
   if (!timestamps) return [];
   const { tsval, tsecr } = timestamps;
@@ -184,8 +210,10 @@ function timestampNotes(packet: Packet, { flags, options }: Segment, me: Sender,
     me.firstTimestamp = { value: tsval, time: packet.time };
     me.lastTimestamp = tsval;
   }
-  if (seqDistance(tsval, me.lastTimestamp) < 0) notes.push('TSval goes back');
-  else me.lastTimestamp = tsval;
+  // A bare acknowledgement may be overtaken by the next one, on another processor.
+  const back = seqDistance(me.lastTimestamp, tsval);
+  if (back > (inOrder ? 0 : clockTolerance)) notes.push('TSval goes back');
+  if (back < 0) me.lastTimestamp = tsval;
   const ahead = seqDistance(tsval, me.firstTimestamp.value) - (packet.time - me.firstTimestamp.time) / 1000;
   if (ahead > clockTolerance) notes.push('TSval runs ahead of the clock');
   if (flags & tcpFlags.ack && !other.timestampsSent.has(tsecr)) {

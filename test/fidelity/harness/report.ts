@@ -64,6 +64,7 @@ function outcome(row: Row | undefined): string {
   const fault = typeof scenario.fault === 'string' ? scenario.fault : scenario.fault?.[family];
   if (verdict.broken) return 'the scenario is broken';
   if (verdict.wrong.length > 0) return fault ? `**fault**: ${fault}` : '**differs**';
+  if (fault) return `**fault, now and then**: ${fault}`;
   const reasons = [...new Set(verdict.byDesign.map(({ reason }) => reason))];
   const result = reasons.length > 0 ? `differs by design: ${reasons.join('; ')}` : 'same';
   return typeof scenario.taken === 'string' ? `${result}, not taken (\`${scenario.taken}\`)` : result;

@@ -38,6 +38,8 @@ export interface Scenario {
   differences?: readonly string[];
   /** Something is known to be wrong with the product: the scenario must fail, and says why. */
   fault?: string | Partial<Record<4 | 6, string>>;
+  /** The fault is a race: the scenario may pass. */
+  race?: true;
   run(ends: Ends): Promise<void>;
 }
 

@@ -4,8 +4,8 @@ export default scenario({
   name: 'reuse-port-client-closed',
   group: 'ends',
   faults: [6],
-  standard: 'RFC 9293 section 3.6.1 (MAY-2): the same ports, again',
-  taken: true,
+  standard: 'RFC 9293 section 3.6.1 (MAY-2): the end that is in TIME_WAIT may open the connection again',
+  taken: 2,
   async run({ client, server }) {
     const listener = await server.listen();
     const c = await client.connect({ fromPort: 33_001 });
@@ -16,6 +16,12 @@ export default scenario({
     await c.close();
     await s.receive();
     await s.close();
-    await client.connect({ fromPort: 33_001 });
+    const again = await client.connect({ fromPort: 33_001 });
+    const accepted = await listener.accept();
+    await again.send(100);
+    await accepted.receive(100);
+    await again.close();
+    await accepted.receive();
+    await accepted.close();
   },
 });

@@ -6,6 +6,7 @@ export default scenario({
   faults: [6, 35],
   standard: 'RFC 9293 section 3.6 figure 13: both ends pass through CLOSING into TIME_WAIT',
   taken: true,
+  differences: ['crossing-fin'],
   async run({ rawClient, server }) {
     const listener = await server.listen();
     const c = await rawClient.connection();

@@ -11,6 +11,8 @@ export default scenario({
     const c = await client.connect({ options: { TCP_MAXSEG: 536 } });
     const s = await listener.accept();
 
+    await c.send(100);
+    await s.receive(100);
     await c.send(20_000);
     await s.receive(20_000);
     await s.send(20_000);

@@ -12,6 +12,8 @@ export default scenario({
     const c = await client.connect();
     const s = await listener.accept();
 
+    await c.send(100);
+    await s.receive(100);
     await c.send(20_000);
     await s.receive(20_000);
     await Promise.all([s.send(300_000), c.receive(300_000)]);
