@@ -1,0 +1,73 @@
+/** TCP_INFO (`struct tcp_info` of include/uapi/linux/tcp.h): what a socket knows about its connection. */
+import { errno, libc } from './ffi.js';
+
+const SOL_TCP = 6;
+const TCP_INFO = 11;
+const size = 248;
+
+const getCall = libc.func('int getsockopt(int, int, int, void *, void *)');
+
+export const tcpStates = [
+  'NONE',
+  'ESTABLISHED',
+  'SYN_SENT',
+  'SYN_RECV',
+  'FIN_WAIT1',
+  'FIN_WAIT2',
+  'TIME_WAIT',
+  'CLOSE',
+  'CLOSE_WAIT',
+  'LAST_ACK',
+  'LISTEN',
+  'CLOSING',
+] as const;
+
+export interface TcpInfo {
+  state: string;
+  /** TCPI_OPT_*: what both ends agreed on, and what was seen. */
+  timestamps: boolean;
+  sack: boolean;
+  windowScaling: boolean;
+  ecn: boolean;
+  ecnSeen: boolean;
+  synData: boolean;
+  sendScale: number;
+  receiveScale: number;
+  sendMss: number;
+  receiveMss: number;
+  advertisedMss: number;
+  pathMtu: number;
+  unacknowledged: number;
+  retransmissions: number;
+  bytesAcknowledged: number;
+  bytesReceived: number;
+}
+
+/** -errno when the socket is none. */
+export function tcpInfo(fd: number): TcpInfo | number {
+  const bytes = new Uint8Array(size);
+  if (getCall(fd, SOL_TCP, TCP_INFO, bytes, new Uint32Array([size])) < 0) return -errno();
+  const view = new DataView(bytes.buffer);
+  const word = (offset: number) => view.getUint32(offset, true);
+  const options = view.getUint8(5);
+  const scales = view.getUint8(6);
+  return {
+    state: tcpStates[view.getUint8(0)] ?? String(view.getUint8(0)),
+    timestamps: (options & 1) !== 0,
+    sack: (options & 2) !== 0,
+    windowScaling: (options & 4) !== 0,
+    ecn: (options & 8) !== 0,
+    ecnSeen: (options & 16) !== 0,
+    synData: (options & 32) !== 0,
+    sendScale: scales & 15,
+    receiveScale: scales >> 4,
+    sendMss: word(16),
+    receiveMss: word(20),
+    unacknowledged: word(24),
+    pathMtu: word(60),
+    advertisedMss: word(84),
+    retransmissions: word(100),
+    bytesAcknowledged: Number(view.getBigUint64(120, true)),
+    bytesReceived: Number(view.getBigUint64(128, true)),
+  };
+}

@@ -1,0 +1,58 @@
+/**
+ * THE list of what may differ between plain forwarding and desplice. What is not here fails the test.
+ */
+import type { Found } from './harness/oracle.js';
+import type { Scenario } from './harness/scenario.js';
+
+export interface Allowed {
+  name: string;
+  reason: string;
+  /** Only for scenarios that name it. */
+  onRequest?: true;
+  covers(found: Found): boolean;
+}
+
+/** What the timelines leave out for every scenario: it differs from run to run of plain forwarding, or means nothing to an end. */
+export const leftOut: readonly { what: string; reason: string }[] = [
+  {
+    what: 'how data is cut into segments, and PSH',
+    reason: 'TCP is a stream of bytes (RFC 9293 section 3.7); two runs of plain forwarding differ too',
+  },
+  {
+    what: 'number and timing of bare acknowledgements',
+    reason:
+      'RFC 9293 section 3.8.6.3 leaves them to the receiver; what they look like and the last one are compared',
+  },
+  {
+    what: 'windows, except in SYN and SYN-ACK',
+    reason: 'they follow the memory and the pace of the receiver',
+  },
+  {
+    what: 'the IPv4 identification',
+    reason: 'it means nothing where DF is set (RFC 6864 section 4.1)',
+  },
+  {
+    what: 'how often a closed port resets',
+    reason: 'once for each segment that was on its way',
+  },
+  {
+    what: 'the receive MSS of TCP_INFO',
+    reason: 'the kernel guesses it from the segments that came',
+  },
+];
+
+export const differences: readonly Allowed[] = [
+  {
+    name: 'crossing-fin',
+    reason:
+      'where both ends close at once, our socket has acknowledged the FIN of one before the FIN of the other passes, so that the second says so; both states of RFC 9293 figure 13 and of figure 12 end in the same TIME_WAIT',
+    onRequest: true,
+    covers: ({ name }) => name === 'fin.ack',
+  },
+];
+
+export function allowed(found: Found, scenario: Scenario): Allowed | undefined {
+  return differences.find(
+    (each) => (!each.onRequest || scenario.differences?.includes(each.name)) && each.covers(found),
+  );
+}

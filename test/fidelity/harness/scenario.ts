@@ -1,0 +1,48 @@
+import type { LabOptions } from '../../../src/lab/index.js';
+import type { Host } from './host.js';
+import type { RawHost } from './raw.js';
+
+/** The conditions of the path, as `labUp` takes them; none: two plain links. */
+export type PathConditions = Omit<LabOptions, 'prefix'>;
+
+export interface Ends {
+  client: Host;
+  server: Host;
+  /** A host on the client's link, and one on the server's, that have no kernel: segments by hand. */
+  rawClient: RawHost;
+  rawServer: RawHost;
+  family: 4 | 6;
+  /**
+   * Says what must be true for the scenario to be about what it claims. It must hold with plain forwarding, or the scenario
+   * itself is broken; with desplice it is compared like a system call.
+   */
+  check(what: string, truth: boolean): void;
+}
+
+export interface Scenario {
+  /** Letters, digits and dashes; unique. */
+  name: string;
+  group: string;
+  /** Numbers of the catalogue of faults. */
+  faults: number[];
+  /** What the standard says, with its section. */
+  standard: string;
+  families?: readonly (4 | 6)[];
+  path?: PathConditions;
+  /**
+   * How the engine must count it: true: one flow is intercepted (a number: so many), else the one counter that goes up by
+   * one: `ecn`, `unsupportedOption.mptcp`, `handshakes.refused`.
+   */
+  taken: boolean | number | string;
+  /** Differences of differences.ts that are open to those who name them. */
+  differences?: readonly string[];
+  /** Something is known to be wrong with the product: the scenario must fail, and says why. */
+  fault?: string | Partial<Record<4 | 6, string>>;
+  /** The fault is a race: the scenario may pass. */
+  race?: true;
+  run(ends: Ends): Promise<void>;
+}
+
+export function scenario(definition: Scenario): Scenario {
+  return definition;
+}

@@ -1,0 +1,20 @@
+import { scenario } from '../../harness/scenario.js';
+
+export default scenario({
+  name: 'client-resets-idle',
+  group: 'ends',
+  faults: [34],
+  standard: 'RFC 9293 section 3.10.4, ABORT: a reset, and the other end reads ECONNRESET',
+  taken: true,
+  async run({ client, server, check }) {
+    const listener = await server.listen();
+    const c = await client.connect();
+    const s = await listener.accept();
+
+    await c.send(100);
+    await s.receive(100);
+    await c.reset();
+    check('the server reads ECONNRESET', (await s.receive()).end === 'ECONNRESET');
+    await s.close();
+  },
+});
