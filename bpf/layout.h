@@ -59,8 +59,10 @@ struct handshake {
 /* A taken flow. Written by the engine only (an LRU map could lose it, and its packets would pass the sockets by). */
 struct flow {
 	struct side side[2];
-	__u32 live; /* bit n: the socket that faces side n exists; until then, what that side sends goes to the engine */
+	__u32 live; /* bit n: what side n sends may go to the socket that faces it; until then it goes to the engine */
 };
+
+#define CATCHING_UP 4 /* in live: the engine still delivers what was held, in order, and says itself when that is over */
 
 struct rule {
 	struct addr from, from_mask, to, to_mask;

@@ -571,8 +571,11 @@ static __always_inline int track(struct __sk_buff *skb, __u32 l3, int from_engin
 			if (!from_engine) {
 				f->side[p.from & 1].ttl = p.ttl;
 				f->side[p.from & 1].tos = p.tos;
-				if (!(f->live >> (p.from & 1) & 1) && !stale(c, worker))
+				if (!(f->live >> (p.from & 1) & 1) && !stale(c, worker)) {
+					/* What follows must not overtake it: the engine says when it has been delivered. */
+					__sync_fetch_and_or(&f->live, CATCHING_UP);
 					return to_engine(skb, c, worker);
+				}
 			}
 			skb->mark = (skb->mark & ~c->mark_mask) | c->mark;
 			return TC_ACT_OK;
@@ -664,7 +667,8 @@ static __always_inline int dress(struct __sk_buff *skb, __u32 l3)
 		return TC_ACT_OK;
 	struct side *mine = &f->side[p.from & 1], *other = &f->side[(p.from & 1) ^ 1];
 
-	f->live |= 1 << ((p.from & 1) ^ 1);
+	if (!(f->live & CATCHING_UP))
+		__sync_fetch_and_or(&f->live, 1 << ((p.from & 1) ^ 1));
 	__u8 ttl = mine->ttl > 1 ? mine->ttl - 1 : 1;
 	/* ECN belongs to each leg's own congestion control; DSCP to the end (RFC 3168 section 5, RFC 2474). */
 	__u8 tos = (mine->tos & 0xfc) | (p.tos & 3);

@@ -68,7 +68,7 @@ export class FlowTable {
 
   /**
    * Takes a flow. `first` names the socket that is made alone, so that direct data can be sent into it at once: `complete`
-   * must follow. Null: both are made. Throws KernelError, EcnLost or TableFull, with the flow as it was before.
+   * must follow. Null: both are made, and `goLive` must follow, once all that was held is delivered. Throws KernelError, EcnLost or TableFull, with the flow as it was before.
    */
   take(
     identity: Identity,
@@ -82,7 +82,7 @@ export class FlowTable {
     try {
       for (const side of [SERVER, CLIENT] as const)
         if (first === null || side === first) this.#make(flow, side, taken);
-      identity.fillFlow(this.#value, [flow.fds[CLIENT] >= 0, flow.fds[SERVER] >= 0]);
+      identity.fillFlow(this.#value, first === null ? 'catchingUp' : [first === CLIENT, first === SERVER]);
       const result = mapUpdate(this.maps.flows, identity.key, this.#value);
       if (result === -E.E2BIG) throw new TableFull();
       if (result < 0) throw new KernelError('bpf_map_update_elem', -result, 'flows');
@@ -99,6 +99,13 @@ export class FlowTable {
     this.counters.add('active', 1);
     if (first === null) this.#made(flow);
     return flow;
+  }
+
+  /** From now on what the ends send goes to the sockets by itself. */
+  goLive(flow: TakenFlow): void {
+    if (flow.finished) return;
+    flow.identity.fillFlow(this.#value, [true, true]);
+    mapUpdate(this.maps.flows, flow.identity.key, this.#value);
   }
 
   /** Makes the other socket. Until then the tracker holds what its end sends. */

@@ -37,6 +37,7 @@ export class Intake {
   readonly #pending = new Map<string, Pending>();
   readonly #byId = new Map<number, Pending>();
   readonly #fresh: Pending[] = [];
+  readonly #behind = new Set<TakenFlow>();
   readonly #budget = new HoldBudget();
   #nextId = 0;
   draining = false;
@@ -53,13 +54,36 @@ export class Intake {
     readonly decideTimeoutMs: number,
   ) {}
 
+  /** True while there are flows whose held segments may not all be delivered. */
+  get behind(): boolean {
+    return this.#behind.size > 0;
+  }
+
   /** Reads up to `most` packets that the tracker has redirected, and decides on what is new. */
   readHeld(now: number, most = BATCH): void {
+    this.#read(most);
+    this.#considerAll(now);
+    // What came meanwhile for a flow that was just taken has to go before what its sockets get by themselves.
+    while (this.#behind.size > 0) {
+      const empty = this.#read(BATCH);
+      if (!empty) return;
+      for (const flow of this.#behind) this.table.goLive(flow);
+      this.#behind.clear();
+      this.#considerAll(now);
+    }
+  }
+
+  /** Returns true when there was nothing left to read. */
+  #read(most: number): boolean {
     for (let i = 0; i < most; i++) {
       const length = read(this.tun, this.#buffer, PACKET);
-      if (length <= 0) break;
+      if (length <= 0) return true;
       this.#accept(length);
     }
+    return false;
+  }
+
+  #considerAll(now: number): void {
     for (const pending of this.#fresh) this.#consider(pending, now);
     this.#fresh.length = 0;
   }
@@ -75,8 +99,11 @@ export class Intake {
     if (flow) {
       if ((view.flags & (Flag.SYN | Flag.ACK)) === Flag.SYN && isOver(flow)) {
         flow.heldSyns ??= [];
-        flow.heldSyns.push(this.#buffer.slice(0, length));
-      } else this.#reinject(this.#buffer, length);
+        flow.heldSyns.push(this.#copy(length));
+      } else {
+        this.#reinject(this.#buffer, length);
+        this.#behind.add(flow);
+      }
       return;
     }
     const waiting = this.#pending.get(key);
@@ -258,7 +285,10 @@ export class Intake {
         return;
       }
       if (!sent) this.table.abort(flow);
-    } else for (const packet of packets) this.#reinject(packet, packet.length);
+    } else {
+      for (const packet of packets) this.#reinject(packet, packet.length);
+      this.#behind.add(flow);
+    }
     // After the first bytes are on their way.
     if (decision === 'relay') this.table.watch(flow);
     else {

@@ -5,6 +5,7 @@ export const KEY_BYTES = 36;
 export const SIDE_BYTES = 20;
 export const HANDSHAKE_BYTES = 64;
 export const FLOW_LIVE = 2 * SIDE_BYTES;
+export const CATCHING_UP = 4;
 export const FLOW_BYTES = FLOW_LIVE + 4;
 export const HANDSHAKE_STATE = 40;
 export const HANDSHAKE_CLIENT = 44;

@@ -5,6 +5,7 @@ import { payloadSent } from '../kernel/socket.js';
 import type { Pipe } from '../kernel/splice.js';
 import { formatAddress } from '../wire/address.js';
 import {
+  CATCHING_UP,
   FLOW_LIVE,
   HANDSHAKE_CLIENT,
   HANDSHAKE_GENERATION,
@@ -89,12 +90,12 @@ export class Identity {
       family: this.family,
     };
   }
-  /** Fills in a value of the `flows` map: both sides as the handshake left them, and whose sockets exist. */
-  fillFlow(value: Uint8Array, live: readonly [boolean, boolean]): void {
+  /** Fills in a value of the `flows` map: both sides as the handshake left them, and which of them may go to a socket. */
+  fillFlow(value: Uint8Array, live: readonly [boolean, boolean] | 'catchingUp'): void {
     for (let i = 0; i < FLOW_LIVE; i++) value[i] = this.handshake[i] as number;
-    const bit = (side: Side) =>
-      live[side] ? 1 << (side === CLIENT ? this.clientSide : 1 - this.clientSide) : 0;
-    value[FLOW_LIVE] = bit(CLIENT) | bit(SERVER);
+    const bit = (side: Side) => 1 << (side === CLIENT ? this.clientSide : 1 - this.clientSide);
+    if (live === 'catchingUp') value[FLOW_LIVE] = CATCHING_UP;
+    else value[FLOW_LIVE] = (live[CLIENT] ? bit(CLIENT) : 0) | (live[SERVER] ? bit(SERVER) : 0);
   }
   record() {
     return handshakeRecord(this.handshake, this.clientSide);

@@ -139,7 +139,7 @@ function turn(): void {
   // Last, so that a port used again finds its old flow cleaned up.
   // With nothing else to do there is most likely one packet, and a second read would find nothing; if there are more,
   // epoll says so at once.
-  if (held) intake.readHeld(now, n === 1 ? 1 : undefined);
+  if (held || intake.behind) intake.readHeld(now, n === 1 && !intake.behind ? 1 : undefined);
   intake.expire(now);
   if (drainUntil && (table.byKey.size === 0 || now > drainUntil)) {
     for (const flow of [...table.byKey.values()]) table.abort(flow);
