@@ -7,7 +7,8 @@ export function renderTimeline(timeline: Timeline): string[] {
 }
 
 export function describe(event: TimelineEvent): string {
-  const { ack, detail, direction, end, flags, header, kind, notes, packets, seq, window } = event;
+  const { ack, detail, direction, end, flags, kind, notes, packets, seq, window } = event;
+  const header = [event.header, event.label].filter((text) => text !== '').join(' ');
   const ackText = ack === null ? '' : ` ack ${ack}`;
   const times = packets > 1 ? ` (${packets} packets)` : '';
   const said = {

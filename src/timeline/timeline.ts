@@ -27,6 +27,8 @@ export interface TimelineEvent {
   header: string;
   /** Options of a SYN, what an ICMP error says. */
   detail: string;
+  /** IPv6: the flow label by a name of its own, empty for 0. */
+  label: string;
   window: number;
   /** What no well-behaved end or middle does. */
   notes: string[];
@@ -36,6 +38,8 @@ export interface TimelineEvent {
 export interface Timeline {
   connection: Connection;
   events: TimelineEvent[];
+  /** Flow labels that were seen in each direction. A kernel changes its own after a loss, so that they cut no run of data. */
+  labels: Record<Direction, Set<string>>;
 }
 
 /** Flow labels are random: they are named in the order of their first appearance. One object for all captures of a run, so that
@@ -44,6 +48,7 @@ export class LabelNames {
   readonly #names = new Map<number, string>();
 
   of(label: number): string {
+    if (label === 0) return '';
     let name = this.#names.get(label);
     if (name === undefined) {
       name = `label ${String.fromCharCode(65 + (this.#names.size % 26))}`;
@@ -73,6 +78,7 @@ const clockTolerance = 100;
 export function timelineOf(connection: Connection, labels = new LabelNames()): Timeline {
   const start = connection.packets[0]?.packet.time ?? 0;
   const events: TimelineEvent[] = [];
+  const seen = { '>': new Set<string>(), '<': new Set<string>() };
   const senders = { '>': newSender(), '<': newSender() };
 
   for (const item of connection.packets) {
@@ -83,13 +89,14 @@ export function timelineOf(connection: Connection, labels = new LabelNames()): T
     } else {
       const me = senders[direction];
       const other = senders[direction === '>' ? '<' : '>'];
+      seen[direction].add(labels.of(packet.flowLabel));
       me.isn ??= content.flags & tcpFlags.syn ? content.seq : content.seq - 1;
       for (const event of segmentEvents(packet, content, direction, me, other, labels)) {
         add(events, { ...event, time: packet.time - start });
       }
     }
   }
-  return { connection, events };
+  return { connection, events, labels: seen };
 }
 
 function newSender(): Sender {
@@ -126,7 +133,8 @@ function segmentEvents(
     direction,
     ack: flags & tcpFlags.ack ? (ack ?? segment.ack) : null,
     flags: flagWords(flags),
-    header: headerText(packet, segment, labels),
+    header: headerText(packet, segment),
+    label: labels.of(packet.flowLabel),
     detail: '',
     window: segment.window,
     packets: 1,
@@ -162,8 +170,8 @@ function segmentEvents(
   }
   if (flags & tcpFlags.rst) events.push({ ...base, kind: 'rst', seq, end: behind, notes });
   else if (flags & tcpFlags.fin) {
-    const again = behind + 1 <= me.next ? ['again'] : [];
-    events.push({ ...base, kind: 'fin', seq: behind, end: behind + 1, notes: [...notes, ...again] });
+    const kind = behind < me.next ? 'again' : 'fin';
+    events.push({ ...base, kind, seq: behind, end: behind + 1, notes });
     me.next = Math.max(me.next, behind + 1);
   } else if (!syn && payloadLength === 0) {
     events.push({ ...base, kind: seq < me.next ? 'probe' : 'ack', seq, end: seq, notes });
@@ -239,6 +247,7 @@ function icmpEvent(
     ack: null,
     flags: '',
     header: `from ${packet.source} ttl ${packet.ttl}`,
+    label: '',
     detail: `type ${type} code ${code}${mtu ? ` mtu ${mtu}` : ''}`,
     window: 0,
     notes: [],
@@ -246,8 +255,8 @@ function icmpEvent(
   };
 }
 
-function headerText(packet: Packet, segment: Segment, labels: LabelNames): string {
-  const { dscp, ecn, flowLabel, ttl, version } = packet;
+function headerText(packet: Packet, segment: Segment): string {
+  const { dscp, ecn, ttl, version } = packet;
   const syn = segment.flags & tcpFlags.syn;
   const unusual = segment.optionTexts.filter((text) => !/^(nop|TS|eol|sack )/.test(text));
   return [
@@ -255,7 +264,6 @@ function headerText(packet: Packet, segment: Segment, labels: LabelNames): strin
     ...(dscp ? [`dscp ${dscp}`] : []),
     ...(ecn ? [`ecn ${ecn}`] : []),
     ...(version === 4 ? [packet.dontFragment ? 'DF' : 'no DF'] : []),
-    ...(flowLabel ? [labels.of(flowLabel)] : []),
     ...(syn ? [] : segment.options.timestamps ? ['TS'] : []),
     ...(syn ? [] : unusual),
   ].join(' ');

@@ -2,7 +2,7 @@
 import { compareTimelines, type Difference } from '../../../src/timeline/compare.js';
 import { renderSideBySide } from '../../../src/timeline/render.js';
 import type { Timeline } from '../../../src/timeline/timeline.js';
-import { allowed } from '../differences.js';
+import { type Allowed, allowed } from '../differences.js';
 import type { Path } from './path.js';
 import { Play } from './play.js';
 import type { Scenario } from './scenario.js';
@@ -20,7 +20,7 @@ export interface Verdict {
   /** Why the scenario itself is no good: it does not do under plain forwarding what it says. */
   broken: string | undefined;
   wrong: Found[];
-  byDesign: (Found & { reason: string })[];
+  byDesign: (Found & { allowed: Allowed })[];
   /** Both runs, for a person. */
   picture: string;
   counted: Record<string, number>;
@@ -55,11 +55,11 @@ export async function judge(
     await Promise.all([plain.clean(), taken.clean()]);
   }
   if (paths.desplice.engine) found.push(...middle(scenario, taken));
-  const judged = found.map((each) => ({ ...each, reason: allowed(each, scenario)?.reason }));
+  const judged = found.map((each) => ({ ...each, allowed: allowed(each, scenario) }));
   return {
     broken: plain.stopped,
-    wrong: judged.filter(({ reason }) => reason === undefined),
-    byDesign: judged.filter((each): each is Found & { reason: string } => each.reason !== undefined),
+    wrong: judged.filter((each) => !each.allowed),
+    byDesign: judged.filter((each): each is Found & { allowed: Allowed } => each.allowed !== undefined),
     picture,
     counted: taken.counted,
     milliseconds: performance.now() - began,
@@ -77,19 +77,38 @@ function compare(plain: Play, taken: Play, states: [string, string]): { found: F
     const count = Math.max(left[end].length, right[end].length);
     for (let i = 0; i < count; i++) {
       const where = `at the ${end}${count > 1 ? `, connection ${i + 1}` : ''}`;
-      const empty: Timeline = {
-        events: [],
-        connection: (left[end][i] ?? right[end][i])?.connection as never,
-      };
+      const connection = (left[end][i] ?? right[end][i])?.connection as Timeline['connection'];
+      const empty: Timeline = { events: [], connection, labels: { '>': new Set(), '<': new Set() } };
       const [a, b] = [left[end][i] ?? empty, right[end][i] ?? empty];
-      const differences = compareTimelines(a, b);
+      const differences = compareTimelines(a, b).filter(
+        ({ name }) => plain.scenario.nothingTwice || name !== 'again.extra',
+      );
       found.push(...differences.map((each) => ({ ...nameOf(each), where: `${where}, ${each.direction}` })));
       const titles = [`forwarding, ${where}`, `desplice, ${where}`] as [string, string];
       pictures.push(renderSideBySide(a, b, differences, titles));
     }
   }
   const calls = plain.transcript.entries.map(formatEntry).join('\n');
+  const foreign = [foreignLabels(left), foreignLabels(right)] as const;
+  if (foreign[0] !== foreign[1]) {
+    found.push({ name: 'label', where: 'on the way', forwarding: foreign[0], desplice: foreign[1] });
+  }
   return { found, picture: [`calls (forwarding):\n${calls}`, ...pictures].join('\n\n') };
+}
+
+/** Flow labels that an end received and the other did not send. */
+function foreignLabels({ client, server }: ReturnType<Play['timelines']>): string {
+  const lines = client.flatMap((atClient, i) => {
+    const atServer = server[i];
+    if (!atServer) return [];
+    const toServer = [...atServer.labels['>']].filter((label) => !atClient.labels['>'].has(label));
+    const toClient = [...atClient.labels['<']].filter((label) => !atServer.labels['<'].has(label));
+    return [
+      ...toServer.map((label) => `> ${label || 'none'}`),
+      ...toClient.map((label) => `< ${label || 'none'}`),
+    ];
+  });
+  return lines.join(', ') || 'labels arrive as they were sent';
 }
 
 function nameOf({ name, left, right }: Difference) {
@@ -160,7 +179,7 @@ export function explain({ broken, wrong, byDesign, picture }: Verdict): string {
   return [
     ...(broken ? [`the scenario does not work with plain forwarding: ${broken}`] : []),
     ...wrong.map(line),
-    ...byDesign.map((each) => `allowed: ${line(each)}\n    because:    ${each.reason}`),
+    ...byDesign.map((each) => `allowed: ${line(each)}\n    because:    ${each.allowed.reason}`),
     '',
     picture,
   ].join('\n');

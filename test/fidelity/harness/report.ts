@@ -63,9 +63,10 @@ function outcome(row: Row | undefined): string {
   const { scenario, verdict, family } = row;
   const fault = typeof scenario.fault === 'string' ? scenario.fault : scenario.fault?.[family];
   if (verdict.broken) return 'the scenario is broken';
-  if (verdict.wrong.length > 0) return fault ? `**fault**: ${fault}` : '**differs**';
-  if (fault) return `**fault, now and then**: ${fault}`;
-  const reasons = [...new Set(verdict.byDesign.map(({ reason }) => reason))];
-  const result = reasons.length > 0 ? `differs by design: ${reasons.join('; ')}` : 'same';
+  // A race is told in the same words whether it was lost this time or not: the page changes only when something does.
+  if (fault) return scenario.race ? `**fault, now and then**: ${fault}` : `**fault**: ${fault}`;
+  if (verdict.wrong.length > 0) return '**differs**';
+  const names = [...new Set(verdict.byDesign.map(({ allowed }) => allowed.name))];
+  const result = names.length > 0 ? `differs by design: ${names.join(', ')}` : 'same';
   return typeof scenario.taken === 'string' ? `${result}, not taken (\`${scenario.taken}\`)` : result;
 }

@@ -34,6 +34,8 @@ export interface Scenario {
    * one: `ecn`, `unsupportedOption.mptcp`, `handshakes.refused`.
    */
   taken: boolean | number | string;
+  /** Stricter than usual: when plain forwarding sends nothing twice, desplice must not either. */
+  nothingTwice?: true;
   /** Differences of differences.ts that are open to those who name them. */
   differences?: readonly string[];
   /** Something is known to be wrong with the product: the scenario must fail, and says why. */

@@ -6,6 +6,7 @@ export default scenario({
   faults: [43, 46],
   standard: 'RFC 9293 section 3.8: what arrives in order is acknowledged in order, and nothing is sent twice',
   taken: true,
+  nothingTwice: true,
   fault: 'segments that come after the takeover overtake those that were held; the client sends some again',
   race: true,
   async run({ client, server }) {

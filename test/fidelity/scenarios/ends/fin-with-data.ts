@@ -13,13 +13,11 @@ export default scenario({
 
     await c.send(100);
     await s.receive(100);
-    // A corked socket sends its last bytes and the FIN in one segment.
-    await c.set('TCP_CORK', 1);
-    await c.send(50);
+    // What waits for more goes out with the FIN, in one segment.
+    await c.send(50, 'MSG_MORE');
     await c.shutdown();
     await s.receive();
-    await s.set('TCP_CORK', 1);
-    await s.send(70);
+    await s.send(70, 'MSG_MORE');
     await s.close();
     await c.receive();
     await c.close();

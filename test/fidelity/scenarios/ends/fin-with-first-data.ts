@@ -11,11 +11,10 @@ export default scenario({
     const c = await client.connect();
     const s = await listener.accept();
 
-    await c.set('TCP_CORK', 1);
-    await c.send(50);
+    await c.send(50, 'MSG_MORE');
     await c.shutdown();
     await s.receive();
-    await s.send(70);
+    await s.send(70, 'MSG_MORE');
     await s.close();
     await c.receive();
     await c.close();
