@@ -5,7 +5,7 @@ export default scenario({
   group: 'options',
   faults: [23],
   standard: 'RFC 3168 section 6.1: both ends agree on ECN',
-  taken: 'ecn',
+  taken: true,
   async run({ client, server }) {
     await client.sysctl('ipv4/tcp_ecn', 1);
     await server.sysctl('ipv4/tcp_ecn', 1);
