@@ -18,6 +18,7 @@ import {
 } from './layout.js';
 import type { FromWorker } from './messages.js';
 import { HoldBudget, Pending } from './pending.js';
+import type { Relaying } from './relaying.js';
 import type { RuleActions } from './rule-actions.js';
 import { CLIENT, Identity, SERVER, type TakenFlow } from './taken.js';
 import { EcnLost } from './takeover.js';
@@ -45,6 +46,7 @@ export class Intake {
   constructor(
     readonly tun: number,
     readonly table: FlowTable,
+    readonly relaying: Relaying,
     readonly direct: DirectData,
     readonly counters: Counters,
     readonly actions: RuleActions,
@@ -290,7 +292,7 @@ export class Intake {
       this.#behind.add(flow);
     }
     // After the first bytes are on their way.
-    if (decision === 'relay') this.table.watch(flow);
+    if (decision === 'relay') this.relaying.watch(flow);
     else {
       this.post({
         type: 'flow',
