@@ -58,6 +58,20 @@ export const differences: readonly Allowed[] = [
     onRequest: true,
     covers: ({ name }) => name === 'fin.ack',
   },
+  {
+    name: 'reset-by-a-socket',
+    reason:
+      'where a closed port answers late data by a bare RST, our socket, which has acknowledged that data, resets with ACK and timestamps (RFC 9293 section 3.10.4); either ends the connection at once (section 3.10.7.4)',
+    onRequest: true,
+    covers: ({ name }) => name === 'rst.flags' || name === 'rst.ack' || name === 'rst.header',
+  },
+  {
+    name: 'buffered-in-the-middle',
+    reason:
+      'our socket grants a window of its own (RFC 9293 section 3.8.6), so that an end can have sent more than the other has room for: its reset then ends a longer stream, may be repeated for acknowledgements that are still on their way, and waits for as long as the other end goes on acknowledging',
+    onRequest: true,
+    covers: ({ name, where }) => name === 'data.end' || (name.startsWith('rst.') && !where.endsWith('<)')),
+  },
 ];
 
 export function allowed(found: Found, scenario: Scenario): Allowed | undefined {
