@@ -651,18 +651,36 @@ int track_engine(struct __sk_buff *skb)
 	return track(skb, 0, 1);
 }
 
+/* A listener that could make no socket resets the ACK that it got (tcp_rcv_state_process()). That ACK was ours: its end
+ * must not hear of it. No socket of ours faces that end yet, so no other reset can be on its way to it. */
+static __always_inline int is_refusal(const struct packet *p, const struct flow *f)
+{
+	__u32 zero = 0;
+	const struct config *c = bpf_map_lookup_elem(&config, &zero);
+
+	if (!c || !c->making[worker_of(c, &p->key) & (MAX_WORKERS - 1)])
+		return 0;
+	if (f)
+		return !(f->live >> ((p->from & 1) ^ 1) & 1);
+	const struct handshake *h = bpf_map_lookup_elem(&handshakes, &p->key);
+
+	return h && h->state == HELD;
+}
+
 /* What our sockets send looks as forwarding would have left it: the other end's TTL less one, its DSCP, its flow
  * label, and a timestamp echo from the first segment on (TCP_REPAIR leaves ts_recent 0). */
 static __always_inline int dress(struct __sk_buff *skb, __u32 l3)
 {
 	struct packet p = { .l3 = l3 };
 
-	/* Forwarded packets belong to no socket. */
-	if (!skb->sk || !parse_tcp(skb, &p))
+	/* Forwarded packets have come in somewhere. */
+	if (skb->ingress_ifindex || !parse_tcp(skb, &p))
 		return TC_ACT_OK;
 	make_key(&p);
 	struct flow *f = bpf_map_lookup_elem(&flows, &p.key);
 
+	if (p.flags & TCP_RST && is_refusal(&p, f))
+		return TC_ACT_SHOT;
 	if (!f)
 		return TC_ACT_OK;
 	struct side *mine = &f->side[p.from & 1], *other = &f->side[(p.from & 1) ^ 1];
