@@ -26,6 +26,8 @@ import { EcnLost } from './takeover.js';
 const PACKET = 65536;
 /** Packets read in one go, so that what waits for one decision is put to it together. */
 const BATCH = 256;
+/** So many batches later, all that was held for a flow when it was taken has been read: under load the TUN never is empty. */
+const MOST_READS = 2;
 
 /** A decision inside the worker: at once. */
 export type DecideHere = (candidate: Candidate) => Decision;
@@ -38,7 +40,8 @@ export class Intake {
   readonly #pending = new Map<string, Pending>();
   readonly #byId = new Map<number, Pending>();
   readonly #fresh: Pending[] = [];
-  readonly #behind = new Set<TakenFlow>();
+  /** Flows whose held segments may not all be delivered, and how many batches were read since. */
+  readonly #behind = new Map<TakenFlow, number>();
   readonly #budget = new HoldBudget();
   #nextId = 0;
   draining = false;
@@ -68,10 +71,15 @@ export class Intake {
     // What came meanwhile for a flow that was just taken has to go before what its sockets get by themselves.
     while (this.#behind.size > 0) {
       const empty = this.#read(BATCH);
-      if (!empty) return;
-      for (const flow of this.#behind) this.table.goLive(flow);
-      this.#behind.clear();
+      for (const [flow, reads] of this.#behind) {
+        if (!empty && reads < MOST_READS) this.#behind.set(flow, reads + 1);
+        else {
+          this.#behind.delete(flow);
+          this.table.goLive(flow);
+        }
+      }
       this.#considerAll(now);
+      if (!empty) return;
     }
   }
 
@@ -104,7 +112,8 @@ export class Intake {
         flow.heldSyns.push(this.#copy(length));
       } else {
         this.#reinject(this.#buffer, length);
-        this.#behind.add(flow);
+        // What the tracker has sent here since the takeover (CATCHING_UP): more of it may follow.
+        if (!this.#behind.has(flow)) this.#behind.set(flow, 0);
       }
       return;
     }
@@ -202,12 +211,14 @@ export class Intake {
   /** Milliseconds until a decision is late; -1: none is out. */
   nextDue(now: number): number {
     if (this.#byId.size === 0) return -1;
+    if (this.#byId.size === 0) return -1;
     const [first] = this.#byId.values();
     return Math.max(0, (first as Pending).due - now);
   }
 
   /** Forwards what has waited too long. The map's order is that in which decisions were asked for. */
   expire(now: number): void {
+    if (this.#byId.size === 0) return;
     for (const pending of this.#byId.values()) {
       if (pending.due > now) return;
       const message = `decide took more than ${this.decideTimeoutMs} ms, the flow is forwarded`;
@@ -289,7 +300,7 @@ export class Intake {
       if (!sent) this.table.abort(flow);
     } else {
       for (const packet of packets) this.#reinject(packet, packet.length);
-      this.#behind.add(flow);
+      this.#behind.set(flow, 0);
     }
     // After the first bytes are on their way.
     if (decision === 'relay') this.relaying.watch(flow);

@@ -110,7 +110,7 @@ function onMessage(message: ToWorker): void {
 }
 
 function timeout(now: number): number {
-  if (relaying.busy) return 0;
+  if (relaying.busy || intake.behind) return 0;
   let wait = relaying.restless ? RESTLESS_MS : HEARTBEAT_MS;
   const acknowledgement = direct.nextDue(now);
   if (acknowledgement >= 0) wait = Math.min(wait, acknowledgement);
