@@ -72,6 +72,8 @@ interface Sender {
   urgentAt: number;
 }
 
+export const ackOfNothing = 'acknowledges what was not sent';
+
 /** A sender's timestamp clock may be read this much before or after the packet is captured. */
 const clockTolerance = 100;
 
@@ -300,7 +302,7 @@ export function grows(before: TimelineEvent, event: TimelineEvent): boolean {
   if (before.notes.join() !== event.notes.join()) return false;
   switch (event.kind) {
     case 'data':
-      if (event.seq !== before.end) return false;
+      if (event.seq > before.end || event.seq < before.seq) return false;
       break;
     case 'ack':
     case 'probe':

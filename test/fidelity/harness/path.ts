@@ -120,7 +120,10 @@ export class Path {
 
   async down(): Promise<void> {
     try {
-      if (this.engine?.running) await this.engine.stop();
+      if (this.engine) {
+        const code = this.engine.running ? await this.engine.stop() : -1;
+        if (code !== 0) throw new Error(`desplice run ended with code ${code}: ${this.engine.stderr}`);
+      }
     } finally {
       await this.lab.stop();
       for (const capture of Object.values(this.captures)) capture.close();
