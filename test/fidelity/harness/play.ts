@@ -143,6 +143,13 @@ export class Play {
     return { client: of('client'), server: of('server') };
   }
 
+  /** An end whose capture has shown nothing would be the same as anything. */
+  unseen(): string | undefined {
+    const { client, server } = this.timelines();
+    if (client.length > 0 && server.length > 0) return undefined;
+    return `nothing of it was captured at the ${client.length === 0 ? 'client' : 'server'}`;
+  }
+
   async clean(): Promise<void> {
     await Promise.all(ends.map((end) => this.#raw[end].clean()));
     await Promise.all(ends.map((end) => this.#hosts[end].clean()));

@@ -7,8 +7,8 @@ import { buildTcpSegment, type SegmentOptions } from '../../../src/wire/segment.
 import { seqAdd } from '../../../src/wire/seq.js';
 import { parseTcp, type TcpHeader, tcpFlags } from '../../../src/wire/tcp.js';
 import type { Agent } from './agent.js';
-import type { End } from './host.js';
 import { patternBytes } from './pattern.mjs';
+import type { End } from './place.js';
 import type { Transcript } from './transcript.js';
 
 export interface RawPlace {

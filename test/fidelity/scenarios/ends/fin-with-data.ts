@@ -11,7 +11,6 @@ export default scenario({
     const c = await rawClient.connection();
     await c.open();
     const s = await listener.accept();
-
     await c.send('P.', { length: 100 });
     await s.receive(100);
     await s.send(100);

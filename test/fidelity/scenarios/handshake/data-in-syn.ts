@@ -14,7 +14,6 @@ export default scenario({
     await c.expect('S.');
     await c.send('P.', { seq: 1, length: 100 });
     const s = await listener.accept();
-
     await s.receive(100);
     await s.send(100);
     await c.expect('.', { end: 101 });

@@ -15,7 +15,6 @@ export default scenario({
     await c.expect('S.');
     await c.send('P.', { length: 100 });
     const s = await listener.accept();
-
     await s.receive(100);
     await s.send(100);
     await c.expect('.', { end: 101 });

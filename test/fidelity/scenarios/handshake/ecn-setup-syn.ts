@@ -14,7 +14,6 @@ export default scenario({
     await c.expect('S.');
     await c.send('.');
     const s = await listener.accept();
-
     await c.send('P.', { length: 100 });
     await s.receive(100);
     await s.send(100);

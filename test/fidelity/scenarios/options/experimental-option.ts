@@ -11,7 +11,6 @@ export default scenario({
     const c = await rawClient.connection();
     await c.open({ mss: 1460 }, { optionBytes: [253, 6, 0xab, 0xcd, 1, 2] });
     const s = await listener.accept();
-
     await c.send('P.', { length: 100 });
     await s.receive(100);
     await s.send(100);

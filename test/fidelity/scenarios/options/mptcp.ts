@@ -11,7 +11,6 @@ export default scenario({
     const c = await rawClient.connection();
     await c.open({ mss: 1460 }, { optionBytes: [30, 12, 0, 0x81, 1, 2, 3, 4, 5, 6, 7, 8] });
     const s = await listener.accept();
-
     await c.send('P.', { length: 100 });
     await s.receive(100);
     await s.send(100);

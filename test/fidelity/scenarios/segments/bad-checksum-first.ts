@@ -13,7 +13,6 @@ export default scenario({
     const c = await rawClient.connection();
     await c.open();
     const s = await listener.accept();
-
     await c.send('P.', { length: 100, badChecksum: true, wrongBytes: true, aside: true });
     await s.receive(1, { patienceMs: 100 });
     await c.send('P.', { length: 100 });
