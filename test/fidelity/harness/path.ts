@@ -1,5 +1,5 @@
 /** One of the two labs: client, middle and server with a capture and an agent at each end, with or without desplice. */
-import { mkdtempSync, rmSync } from 'node:fs';
+import { cpSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { callControl } from '../../../src/control/client.js';
@@ -16,6 +16,8 @@ export type Kind = 'forwarding' | 'desplice' | 'control';
 /** Every scenario has a port of its own, of these. */
 export const firstPort = 10_000;
 export const lastPort = 29_999;
+
+const notSocket = (path: string) => !path.endsWith('.sock');
 
 export interface RawAddresses {
   4: string;
@@ -127,6 +129,8 @@ export class Path {
     } finally {
       await this.lab.stop();
       for (const capture of Object.values(this.captures)) capture.close();
+      const keep = process.env.DESPLICE_FIDELITY_KEEP;
+      if (keep) cpSync(this.#folder, join(keep, this.kind), { recursive: true, filter: notSocket });
       labDown(this.lab.prefix);
       rmSync(this.#folder, { recursive: true, force: true });
     }

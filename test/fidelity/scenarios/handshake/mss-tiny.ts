@@ -6,7 +6,7 @@ export default scenario({
   faults: [15],
   standard: 'RFC 9293 section 3.7.1: an MSS of 48 is obeyed or bounded',
   taken: true,
-  fault: 'the takeover fails on an MSS below 88; the flow is forwarded and counted as failed',
+  fault: 'the takeover fails (setsockopt TCP_MAXSEG: EINVAL); the flow is forwarded and counted as failed',
   async run({ rawClient, server }) {
     const listener = await server.listen();
     const c = await rawClient.connection();
