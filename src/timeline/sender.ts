@@ -17,6 +17,8 @@ export interface Sender {
   urgentAt: number;
 }
 
+/** From so many bytes on, the order of arrival is not the order of sending. */
+const bulk = 100_000;
 /** A sender's timestamp clock may be read this much before or after the packet is captured. */
 const clockTolerance = 100;
 
@@ -74,9 +76,9 @@ export function timestampNotes(
     me.firstTimestamp = { value: tsval, time: packet.time };
     me.lastTimestamp = tsval;
   }
-  // A bare acknowledgement may overtake data or be overtaken, on another processor.
+  // A bare acknowledgement may overtake data or be overtaken, on another processor; in bulk so may data.
   const back = seqDistance(me.lastTimestamp, tsval);
-  if (back > (inOrder ? 0 : clockTolerance)) notes.push('TSval goes back');
+  if (back > (inOrder && me.next < bulk ? 0 : clockTolerance)) notes.push('TSval goes back');
   if (inOrder && back < 0) me.lastTimestamp = tsval;
   const ahead = seqDistance(tsval, me.firstTimestamp.value) - (packet.time - me.firstTimestamp.time) / 1000;
   if (ahead > clockTolerance) notes.push('TSval runs ahead of the clock');

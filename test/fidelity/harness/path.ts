@@ -73,6 +73,8 @@ export class Path {
       }),
       this.kind === 'desplice' ? this.#startEngine() : undefined,
     ]);
+    // Ports that the kernel chooses are never those of a scenario, neither the server's nor `fromPort`.
+    await this.agents.client.call('sysctl', 'ipv4/ip_local_port_range', '45000 65535');
     await this.#addRawHosts();
   }
 

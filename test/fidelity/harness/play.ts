@@ -111,7 +111,11 @@ export class Play {
   }
 
   async #sockets(end: EndName): Promise<string[]> {
-    const text = await this.path.agents[end].call<string>('sockets', this.port);
+    const text = await this.path.agents[end].call<string>(
+      'sockets',
+      this.port,
+      end === 'client' ? 'dport' : 'sport',
+    );
     const lines = text.split('\n').filter((line) => line !== '' && !line.startsWith('LISTEN'));
     // State, bytes unread, bytes unacknowledged.
     return lines
@@ -163,7 +167,7 @@ export class Play {
     for (;;) {
       const [flows, sockets] = await Promise.all([
         this.path.flows(),
-        this.path.agents.middle.call<string>('sockets', this.port),
+        this.path.agents.middle.call<string>('sockets', this.port, 'sport', 'dport'),
       ]);
       const mine = flows.filter(({ server }: FlowInfo) => server.endsWith(`:${this.port}`));
       this.leftovers = [

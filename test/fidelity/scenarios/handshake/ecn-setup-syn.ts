@@ -11,7 +11,7 @@ export default scenario({
     const listener = await server.listen();
     const c = await rawClient.connection();
     await c.send('SEW', { options: { mss: 1460 } });
-    await c.expect('S.');
+    await c.expect('S.E');
     await c.send('.');
     const s = await listener.accept();
     await c.send('P.', { length: 100 });
