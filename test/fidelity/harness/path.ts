@@ -80,6 +80,8 @@ export class Path {
 
   #offloads(role: Role, device: string): void {
     this.lab.exec(role, ['ethtool', '-K', device, 'tso', 'off', 'gso', 'off', 'gro', 'off']);
+    // One processor receives: two would reorder packets now and then, and an old ACK behind a FIN ends a TIME_WAIT.
+    this.lab.exec(role, ['sh', '-c', `echo 1 > /sys/class/net/${device}/queues/rx-0/rps_cpus`]);
   }
 
   async #startEngine(): Promise<void> {
