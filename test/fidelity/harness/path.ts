@@ -42,7 +42,7 @@ export class Path {
   ) {
     const prefix = `${process.env.DESPLICE_TEST_PREFIX ?? 'dsp-test'}-fidelity-${kind}`;
     this.lab = labUp('inline', { ...conditions, prefix });
-    this.#folder = mkdtempSync(join(tmpdir(), `desplice-fidelity-${kind}-`));
+    this.#folder = mkdtempSync(join(tmpdir(), `${prefix}-`));
   }
 
   static async up(kind: Kind, conditions: PathConditions): Promise<Path> {
