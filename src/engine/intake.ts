@@ -135,6 +135,8 @@ export class Intake {
       this.#reinject(this.#buffer, length);
       return;
     }
+    // Its end would drop it, too; what is decided on, and passed on by hand, must be what was sent.
+    if (!view.checksumIsRight(this.#buffer)) return;
     const pending = new Pending(++this.#nextId, key, new Identity(this.#key, this.#handshake));
     const packet = this.#copy(length);
     if (!this.#budget.hold(pending, packet)) {

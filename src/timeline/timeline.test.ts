@@ -140,21 +140,17 @@ describe('timelineOf', () => {
         .timeline()
         .events.map(({ notes }) => notes)
         .slice(3),
-    ).toEqual([
-      ['TSval goes back'],
-      ['TSval runs ahead of the clock'],
-      ['TSval runs ahead of the clock', 'TSecr echoes what was not sent'],
-    ]);
+    ).toEqual([['TSval goes back', 'TSval runs ahead of the clock', 'TSecr echoes what was not sent']]);
   });
 
   it('marks a segment that is longer than the receiver allows, also by default', () => {
-    const story = new Story().handshake({}).add('>', ACK, 1, 1, 536).add('>', ACK, 537, 1, 537);
+    const story = new Story().handshake({}).add('>', ACK, 1, 1, 537);
     expect(
       story
         .timeline()
         .events.slice(3)
         .map(({ notes }) => notes),
-    ).toEqual([[], ['longer than the MSS of the receiver']]);
+    ).toEqual([['longer than the MSS of the receiver']]);
     const six = new Story(6).handshake({}).add('>', ACK, 1, 1, 1220);
     expect(six.timeline().events.at(-1)?.notes).toEqual([]);
   });

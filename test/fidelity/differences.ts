@@ -72,6 +72,20 @@ export const differences: readonly Allowed[] = [
     onRequest: true,
     covers: ({ name, where }) => name === 'data.end' || (name.startsWith('rst.') && !where.endsWith('<)')),
   },
+  {
+    name: 'challenged-in-the-middle',
+    reason:
+      'a RST or SYN that the kernel of an end would challenge or ignore (RFC 5961) is challenged or ignored by the socket in the middle and gets no further; who sent it sees the same',
+    onRequest: true,
+    covers: ({ name, where }) => /^(rst|syn)\.missing$/.test(name) && where.startsWith('at the server'),
+  },
+  {
+    name: 'option-in-mid-flow',
+    reason:
+      'an unknown option in a segment after the takeover ends at the socket in the middle: the handshake did not announce it, and RFC 9293 MUST-6 has the receiver ignore it',
+    onRequest: true,
+    covers: ({ name, where }) => /^data\.(end|missing)$/.test(name) && where.startsWith('at the server'),
+  },
 ];
 
 export function allowed(found: Found, scenario: Scenario): Allowed | undefined {

@@ -112,9 +112,10 @@ const calls = {
     if (value !== undefined) writeFileSync(file, String(value));
     return before;
   },
-  sockets: (port) =>
+  /** What `ss` says of the connections to this server port; `side`: `sport`, `dport` or both. */
+  sockets: (port, ...sides) =>
     new Promise((resolve, reject) => {
-      const filter = ['-Htano', `( sport = :${port} or dport = :${port} )`];
+      const filter = ['-Htano', `( ${sides.map((side) => `${side} = :${port}`).join(' or ')} )`];
       execFile('ss', filter, (error, stdout) => (error ? reject(error) : resolve(stdout)));
     }),
   /** A datagram that says in the capture: all that was before is before. Nobody listens to it. */

@@ -57,7 +57,7 @@ export async function judge(
   if (paths.desplice.engine) found.push(...middle(scenario, taken));
   const judged = found.map((each) => ({ ...each, allowed: allowed(each, scenario) }));
   return {
-    broken: plain.stopped,
+    broken: plain.stopped ?? plain.unseen(),
     wrong: judged.filter((each) => !each.allowed),
     byDesign: judged.filter((each): each is Found & { allowed: Allowed } => each.allowed !== undefined),
     picture,

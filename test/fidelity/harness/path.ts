@@ -1,5 +1,5 @@
 /** One of the two labs: client, middle and server with a capture and an agent at each end, with or without desplice. */
-import { mkdtempSync, rmSync } from 'node:fs';
+import { cpSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { callControl } from '../../../src/control/client.js';
@@ -16,6 +16,8 @@ export type Kind = 'forwarding' | 'desplice' | 'control';
 /** Every scenario has a port of its own, of these. */
 export const firstPort = 10_000;
 export const lastPort = 29_999;
+
+const notSocket = (path: string) => !path.endsWith('.sock');
 
 export interface RawAddresses {
   4: string;
@@ -40,7 +42,7 @@ export class Path {
   ) {
     const prefix = `${process.env.DESPLICE_TEST_PREFIX ?? 'dsp-test'}-fidelity-${kind}`;
     this.lab = labUp('inline', { ...conditions, prefix });
-    this.#folder = mkdtempSync(join(tmpdir(), `desplice-fidelity-${kind}-`));
+    this.#folder = mkdtempSync(join(tmpdir(), `${prefix}-`));
   }
 
   static async up(kind: Kind, conditions: PathConditions): Promise<Path> {
@@ -71,11 +73,15 @@ export class Path {
       }),
       this.kind === 'desplice' ? this.#startEngine() : undefined,
     ]);
+    // Ports that the kernel chooses are never those of a scenario, neither the server's nor `fromPort`.
+    await this.agents.client.call('sysctl', 'ipv4/ip_local_port_range', '45000 65535');
     await this.#addRawHosts();
   }
 
   #offloads(role: Role, device: string): void {
     this.lab.exec(role, ['ethtool', '-K', device, 'tso', 'off', 'gso', 'off', 'gro', 'off']);
+    // One processor receives: two would reorder packets now and then, and an old ACK behind a FIN ends a TIME_WAIT.
+    this.lab.exec(role, ['sh', '-c', `echo 1 > /sys/class/net/${device}/queues/rx-0/rps_cpus`]);
   }
 
   async #startEngine(): Promise<void> {
@@ -120,10 +126,15 @@ export class Path {
 
   async down(): Promise<void> {
     try {
-      if (this.engine?.running) await this.engine.stop();
+      if (this.engine) {
+        const code = this.engine.running ? await this.engine.stop() : -1;
+        if (code !== 0) throw new Error(`desplice run ended with code ${code}: ${this.engine.stderr}`);
+      }
     } finally {
       await this.lab.stop();
       for (const capture of Object.values(this.captures)) capture.close();
+      const keep = process.env.DESPLICE_FIDELITY_KEEP;
+      if (keep) cpSync(this.#folder, join(keep, this.kind), { recursive: true, filter: notSocket });
       labDown(this.lab.prefix);
       rmSync(this.#folder, { recursive: true, force: true });
     }

@@ -111,7 +111,11 @@ export class Play {
   }
 
   async #sockets(end: EndName): Promise<string[]> {
-    const text = await this.path.agents[end].call<string>('sockets', this.port);
+    const text = await this.path.agents[end].call<string>(
+      'sockets',
+      this.port,
+      end === 'client' ? 'dport' : 'sport',
+    );
     const lines = text.split('\n').filter((line) => line !== '' && !line.startsWith('LISTEN'));
     // State, bytes unread, bytes unacknowledged.
     return lines
@@ -143,6 +147,13 @@ export class Play {
     return { client: of('client'), server: of('server') };
   }
 
+  /** An end whose capture has shown nothing would be the same as anything. */
+  unseen(): string | undefined {
+    const { client, server } = this.timelines();
+    if (client.length > 0 && server.length > 0) return undefined;
+    return `nothing of it was captured at the ${client.length === 0 ? 'client' : 'server'}`;
+  }
+
   async clean(): Promise<void> {
     await Promise.all(ends.map((end) => this.#raw[end].clean()));
     await Promise.all(ends.map((end) => this.#hosts[end].clean()));
@@ -156,7 +167,7 @@ export class Play {
     for (;;) {
       const [flows, sockets] = await Promise.all([
         this.path.flows(),
-        this.path.agents.middle.call<string>('sockets', this.port),
+        this.path.agents.middle.call<string>('sockets', this.port, 'sport', 'dport'),
       ]);
       const mine = flows.filter(({ server }: FlowInfo) => server.endsWith(`:${this.port}`));
       this.leftovers = [

@@ -1,12 +1,14 @@
 /** An end without a kernel: segments made by hand, sent and received as frames. */
 import { parseAddress } from '../../../src/wire/address.js';
+import { putU16 } from '../../../src/wire/bytes.js';
+import { internetChecksum, tcpChecksum } from '../../../src/wire/checksum.js';
 import { addressOf, parseIp } from '../../../src/wire/ip.js';
 import { buildTcpSegment, type SegmentOptions } from '../../../src/wire/segment.js';
 import { seqAdd } from '../../../src/wire/seq.js';
 import { parseTcp, type TcpHeader, tcpFlags } from '../../../src/wire/tcp.js';
 import type { Agent } from './agent.js';
-import type { End } from './host.js';
 import { patternBytes } from './pattern.mjs';
+import type { End } from './place.js';
 import type { Transcript } from './transcript.js';
 
 export interface RawPlace {
@@ -46,6 +48,34 @@ export function flagsOf(letters: string): number {
       throw new RangeError(`no TCP flag ${letter}; there are ${Object.keys(bits).join(' ')}`);
     return flags | bit;
   }, 0);
+}
+
+/** What `buildTcpSegment` has no words for. */
+function finish(packet: Uint8Array, { optionBytes = [], urgentPointer, badChecksum }: RawSend): Uint8Array {
+  const ip = parseIp(packet);
+  if (!ip.ok) throw new Error(`a segment that we built: ${ip.reason}`);
+  const tcpAt = ip.headerLength;
+  const optionsEnd = tcpAt + ((packet[tcpAt + 12] as number) >> 4) * 4;
+  const padding = new Array<number>(-optionBytes.length & 3).fill(1);
+  const bytes = Uint8Array.from([
+    ...packet.subarray(0, optionsEnd),
+    ...padding,
+    ...optionBytes,
+    ...packet.subarray(optionsEnd),
+  ]);
+  const added = bytes.length - packet.length;
+  bytes[tcpAt + 12] = ((optionsEnd - tcpAt + added) / 4) << 4;
+  if (urgentPointer !== undefined) putU16(bytes, tcpAt + 18, urgentPointer);
+  if (ip.version === 4) {
+    putU16(bytes, 2, bytes.length);
+    putU16(bytes, 10, 0);
+    putU16(bytes, 10, internetChecksum(bytes, 0, tcpAt));
+  } else putU16(bytes, 4, bytes.length - 40);
+  putU16(bytes, tcpAt + 16, 0);
+  const [src, dst] = [addressOf(bytes, ip.version, ip.src), addressOf(bytes, ip.version, ip.dst)];
+  const checksum = tcpChecksum(src, dst, bytes, tcpAt);
+  putU16(bytes, tcpAt + 16, badChecksum ? checksum ^ 0x5555 : checksum);
+  return bytes;
 }
 
 export class RawHost {
@@ -94,6 +124,16 @@ export interface RawSend {
   tos?: number;
   flowLabel?: number;
   options?: SegmentOptions;
+  /** Further TCP options, byte by byte; padded with no-operations to a multiple of 4. */
+  optionBytes?: number[];
+  /** Of the urgent byte's end, relative to `seq`; needs the flag U. */
+  urgentPointer?: number;
+  /** Sends a wrong TCP checksum. */
+  badChecksum?: boolean;
+  /** Bytes of another stream than this end's: what must never arrive. */
+  wrongBytes?: boolean;
+  /** It is meant for nobody: what this end sends next does not count it. */
+  aside?: boolean;
 }
 
 export class RawConnection {
@@ -121,7 +161,7 @@ export class RawConnection {
     const flags = flagsOf(letters);
     const seq = options.seq ?? this.next;
     const length = options.length ?? 0;
-    const seed = this.place.end === 'client' ? 1 : 2;
+    const seed = options.wrongBytes ? 3 : this.place.end === 'client' ? 1 : 2;
     const packet = buildTcpSegment({
       src: parseAddress(this.place.address) as Uint8Array,
       dst: parseAddress(this.place.peer) as Uint8Array,
@@ -137,10 +177,11 @@ export class RawConnection {
       options: options.options,
       payload: length > 0 ? patternBytes(seed, Math.max(0, seq - 1), length) : undefined,
     });
+    const finished = finish(packet, options);
     const end = seq + length + (flags & (tcpFlags.syn | tcpFlags.fin) ? 1 : 0);
-    if (flags & tcpFlags.rst) this.#over = true;
-    else this.next = Math.max(this.next, end);
-    await this.sendPacket(packet);
+    if (flags & tcpFlags.rst && !options.aside) this.#over = true;
+    else if (!options.aside) this.next = Math.max(this.next, end);
+    await this.sendPacket(finished);
   }
 
   /** Sends any IP packet from this host's link. */

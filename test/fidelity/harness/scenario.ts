@@ -48,3 +48,8 @@ export interface Scenario {
 export function scenario(definition: Scenario): Scenario {
   return definition;
 }
+
+/** What is known to be wrong with the product in this scenario. */
+export function faultOf({ fault }: Scenario, family: 4 | 6): string | undefined {
+  return typeof fault === 'string' ? fault : fault?.[family];
+}

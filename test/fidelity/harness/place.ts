@@ -1,0 +1,22 @@
+import type { Agent } from './agent.js';
+import type { Transcript } from './transcript.js';
+
+export type End = 'client' | 'server';
+
+/** What a host of one run knows. */
+export interface Place {
+  end: End;
+  agent: Agent;
+  transcript: Transcript;
+  family: 4 | 6;
+  /** This end's own address, and the other's. */
+  address: string;
+  peer: string;
+  /** The raw host beside the other end. */
+  rawPeer: string;
+  /** The server's port in this scenario. */
+  port: number;
+}
+
+/** How long a call may take before it counts as "still waiting". */
+export const patienceMs = 5000;
