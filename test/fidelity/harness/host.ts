@@ -44,10 +44,31 @@ export interface Received {
   end: string;
 }
 
+/** Settings of a namespace, until the scenario is over. */
+export class Sysctls {
+  readonly #before = new Map<string, string>();
+
+  constructor(readonly agent: Agent) {}
+
+  async sysctl(path: string, value: string | number): Promise<void> {
+    const before = await this.agent.call<string>('sysctl', path, value);
+    if (!this.#before.has(path)) this.#before.set(path, before);
+  }
+
+  async restore(): Promise<void> {
+    for (const [path, value] of this.#before) await this.agent.call('sysctl', path, value);
+    this.#before.clear();
+  }
+}
+
 export class Host {
   readonly #open = new Set<number>();
 
-  constructor(readonly place: Place) {}
+  readonly #sysctls: Sysctls;
+
+  constructor(readonly place: Place) {
+    this.#sysctls = new Sysctls(place.agent);
+  }
 
   /** Listens on the scenario's port. Options are inherited by what is accepted. */
   async listen({ options = {} as SocketOptions, backlog = 16 } = {}): Promise<Listener> {
@@ -82,11 +103,9 @@ export class Host {
   }
 
   /** Sets sysctls of this end for the rest of the scenario: `sysctl('ipv4/tcp_timestamps', 0)`. */
-  async sysctl(path: string, value: string | number): Promise<void> {
-    const before = await this.place.agent.call<string>('sysctl', path, value);
-    if (!this.#sysctls.has(path)) this.#sysctls.set(path, before);
+  sysctl(path: string, value: string | number): Promise<void> {
+    return this.#sysctls.sysctl(path, value);
   }
-  readonly #sysctls = new Map<string, string>();
 
   async #socket(options: SocketOptions): Promise<number> {
     const fd = await this.must('socket', this.place.family);
@@ -119,8 +138,7 @@ export class Host {
       await agent.call('close', fd);
     }
     this.#open.clear();
-    for (const [path, value] of this.#sysctls) await agent.call('sysctl', path, value);
-    this.#sysctls.clear();
+    await this.#sysctls.restore();
   }
 }
 

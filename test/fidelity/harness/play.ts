@@ -3,7 +3,7 @@ import type { FlowInfo } from '../../../src/flow/stats.js';
 import { connectionsTo } from '../../../src/timeline/connection.js';
 import type { Packet } from '../../../src/timeline/packet.js';
 import { LabelNames, type Timeline, timelineOf } from '../../../src/timeline/timeline.js';
-import { Host } from './host.js';
+import { Host, Sysctls } from './host.js';
 import type { EngineStats, Path } from './path.js';
 import { RawHost } from './raw.js';
 import type { Scenario } from './scenario.js';
@@ -26,6 +26,7 @@ export class Play {
   leftovers: string[] = [];
   readonly #hosts: Record<EndName, Host>;
   readonly #raw: Record<EndName, RawHost>;
+  readonly #middle: Sysctls;
   readonly #packets: Record<EndName, Packet[]> = { client: [], server: [] };
   #before: EngineStats | undefined;
   #markers = 0;
@@ -55,6 +56,7 @@ export class Play {
     const raw = (end: EndName) =>
       new RawHost({ ...place(end), ...path.raw[end], address: path.raw[end][family] });
     this.#hosts = { client: host('client'), server: host('server') };
+    this.#middle = new Sysctls(path.agents.middle);
     this.#raw = { client: raw('client'), server: raw('server') };
   }
 
@@ -84,6 +86,7 @@ export class Play {
       server: this.#hosts.server,
       rawClient: this.#raw.client,
       rawServer: this.#raw.server,
+      middle: this.#middle,
       family: this.family,
       check: (what: string, truth: boolean) => {
         this.transcript.note('scenario', `check: ${what}`, String(truth));
@@ -146,6 +149,7 @@ export class Play {
   async clean(): Promise<void> {
     await Promise.all(ends.map((end) => this.#raw[end].clean()));
     await Promise.all(ends.map((end) => this.#hosts[end].clean()));
+    await this.#middle.restore();
     if (!this.#before) return;
     await this.#engineDone();
     this.counted = gains(this.#before, await this.path.stats());
