@@ -32,7 +32,12 @@ afterAll(() => {
 describe.each(families)('IPv$family', ({ address, sources }) => {
   it.each([
     { kind: 'syn', count: 200_000, frames: 200_000, what: '200,000 SYNs' },
-    { kind: 'ack', count: 60_000, frames: 180_000, what: '60,000 SYNs, each with a wrong third ACK and data' },
+    {
+      kind: 'ack',
+      count: 60_000,
+      frames: 180_000,
+      what: '60,000 SYNs, each with a wrong third ACK and data',
+    },
     { kind: 'data', count: 200_000, frames: 200_000, what: '200,000 segments of unknown connections' },
   ])('$what', async ({ kind, count, frames }) => {
     const host = rig.lab.addresses[address];
@@ -46,7 +51,10 @@ describe.each(families)('IPv$family', ({ address, sources }) => {
       const transfer = rig.client(talk, 'client.mjs', 60_000);
       await waitFor('all are taken', async () => (await rig.engine.stats()).flows.active === busy + 1);
       const before = rig.engine.residentMegabytes;
-      const most = await flood({ host, port: echo, gateway: mac('middle', 'toclient'), sources, kind, count }, frames);
+      const most = await flood(
+        { host, port: echo, gateway: mac('middle', 'toclient'), sources, kind, count },
+        frames,
+      );
       expect(most.sockets).toBe(2 * (busy + 1));
       expect(most.engine - before).toBeLessThan(20);
       await stillThere(held);

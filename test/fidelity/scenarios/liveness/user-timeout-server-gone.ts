@@ -4,8 +4,11 @@ export default scenario({
   name: 'user-timeout-server-gone',
   group: 'liveness',
   faults: [40, 41],
-  standard: 'RFC 9293 section 3.9.1.1 (OPEN, SEND: timeout), RFC 5482: data that is not delivered in time ends the connection',
+  standard:
+    'RFC 9293 section 3.9.1.1 (OPEN, SEND: timeout), RFC 5482: data that is not delivered in time ends the connection',
   taken: true,
+  fault:
+    'the middle acknowledges what the other end has not, so that the timeout of the one end never starts; see docs',
   differences: ['timeout-as-reset'],
   async run({ client, rawServer, check }) {
     const s = await rawServer.connection();

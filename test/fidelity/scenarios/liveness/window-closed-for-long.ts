@@ -4,7 +4,8 @@ export default scenario({
   name: 'window-closed-for-long',
   group: 'liveness',
   faults: [38],
-  standard: 'RFC 9293 section 3.8.6.1 (MUST-36, MUST-37): a window may stay closed as long as the receiver wants',
+  standard:
+    'RFC 9293 section 3.8.6.1 (MUST-36, MUST-37): a window may stay closed as long as the receiver wants',
   taken: true,
   async run({ client, server, middle, check }) {
     // Probes that are answered count against nobody, however few unanswered ones are allowed.
