@@ -10,8 +10,13 @@ describe.each(['server4', 'server6'] as const)('an idle flow to %s', (address) =
     const host = rig.lab.addresses[address];
     await rig.serve({ port, mode: 'exchange', send: 1000, when: 'connect' });
     const timers = () =>
-      rig.lab.exec('middle', ['ss', '-Htno', 'state', 'established', `( sport = :${port} or dport = :${port} )`])
-        .stdout;
+      rig.lab.exec('middle', [
+        'ss',
+        '-Htno',
+        'state',
+        'established',
+        `( sport = :${port} or dport = :${port} )`,
+      ]).stdout;
     const gained = await rig.counted(async () => {
       const talk = rig.client({ host, port, send: 1000, expect: 1000, start: 'data', delayMs: 2500 });
       await waitFor('the takeover', async () => (await rig.engine.stats()).flows.active === 1);
