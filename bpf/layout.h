@@ -60,9 +60,12 @@ struct handshake {
 struct flow {
 	struct side side[2];
 	__u32 live; /* bit n: what side n sends may go to the socket that faces it; until then it goes to the engine */
+	__u32 next[2]; /* behind what each side has sent; 0: not known yet */
+	__u32 stamp[2], echo[2]; /* the last TSval and TSecr that our socket sent in each side's name; 0: none */
 };
 
 #define CATCHING_UP 4 /* in live: the engine still delivers what was held, in order, and says itself when that is over */
+#define PROBED 8 /* in live, shifted by side: its probe went on to the other end, whose answer is still out */
 
 struct rule {
 	struct addr from, from_mask, to, to_mask;

@@ -41,6 +41,8 @@ struct {
 	__type(value, struct flow);
 } flows SEC(".maps");
 
+#include "probe.h"
+
 struct {
 	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
 	__uint(max_entries, COUNTERS);
@@ -250,12 +252,17 @@ static __always_inline void read_timestamp(struct __sk_buff *skb, const struct p
 		s->tsval = bpf_ntohl(ts.val);
 }
 
-static __always_inline int to_engine(struct __sk_buff *skb, const struct config *c, __u32 worker)
+/* The TUN driver would write the skb's tag into the packet (tun_put_user), and bpf_redirect() takes off an Ethernet
+ * header without tags. Each pop moves the next tag of the frame into the skb. */
+static __always_inline void drop_tags(struct __sk_buff *skb)
 {
-	/* The TUN driver would write the skb's tag into the packet (tun_put_user), and bpf_redirect() takes off an Ethernet
-	 * header without tags. Each pop moves the next tag of the frame into the skb. */
 	for (int i = 0; i < 3 && (skb->vlan_present || is_tag(skb->protocol)); i++)
 		bpf_skb_vlan_pop(skb);
+}
+
+static __always_inline int to_engine(struct __sk_buff *skb, const struct config *c, __u32 worker)
+{
+	drop_tags(skb);
 	return bpf_redirect(c->tun[worker & (MAX_WORKERS - 1)], 0);
 }
 
@@ -539,6 +546,32 @@ static __always_inline int make_socket(struct __sk_buff *skb, const struct confi
 	return TC_ACT_OK;
 }
 
+/* A segment of a taken flow, on its way to the socket that faces its sender. */
+static __always_inline int deliver(struct __sk_buff *skb, const struct config *c, struct packet *p,
+				   struct flow *f, __u32 worker)
+{
+	__u8 me = p->from & 1;
+	__u32 end = p->seq + p->payload + (p->flags & TCP_FIN);
+	int bare = (p->flags & (TCP_FIN | TCP_SYN | TCP_RST | TCP_ACK)) == TCP_ACK;
+
+	/* Bare and behind what it has sent already: rare enough to ask the sockets, which also puts `next` right again
+	 * after a forged segment. */
+	if (bare && p->payload <= 1 && (!f->next[me] || (__s32)(p->seq - f->next[me]) < 0) && pass_probe(skb, p))
+		return TC_ACT_OK;
+	if (!f->next[me] || (__s32)(end - f->next[me]) > 0)
+		f->next[me] = end;
+	skb->mark = (skb->mark & ~c->mark_mask) | c->mark;
+	if (bare && !p->payload && f->live & PROBED << (me ^ 1)) {
+		drop_tags(skb);
+		if (p->l3 > 14) {
+			p->l4 -= p->l3 - 14;
+			p->l3 = 14;
+		}
+		return answer_probe(skb, p, c->tun[worker & (MAX_WORKERS - 1)]);
+	}
+	return TC_ACT_OK;
+}
+
 static __always_inline int track(struct __sk_buff *skb, __u32 l3, int from_engine)
 {
 	struct packet p = { .l3 = l3 };
@@ -562,7 +595,8 @@ static __always_inline int track(struct __sk_buff *skb, __u32 l3, int from_engin
 	make_key(&p);
 	__u32 worker = worker_of(c, &p.key);
 
-	if (from_engine && c->making[worker & (MAX_WORKERS - 1)])
+	/* What answer_probe() sends by the TUN meanwhile bears our mark already. */
+	if (from_engine && c->making[worker & (MAX_WORKERS - 1)] && (skb->mark & c->mark_mask) != c->mark)
 		return make_socket(skb, c, &p, worker);
 	struct flow *f = bpf_map_lookup_elem(&flows, &p.key);
 
@@ -576,6 +610,7 @@ static __always_inline int track(struct __sk_buff *skb, __u32 l3, int from_engin
 					__sync_fetch_and_or(&f->live, CATCHING_UP);
 					return to_engine(skb, c, worker);
 				}
+				return deliver(skb, c, &p, f, worker);
 			}
 			skb->mark = (skb->mark & ~c->mark_mask) | c->mark;
 			return TC_ACT_OK;
@@ -706,18 +741,15 @@ static __always_inline int dress(struct __sk_buff *skb, __u32 l3)
 			bpf_skb_store_bytes(skb, l3 + 1, &tos, 1, 0);
 		}
 	}
-	if ((other->has & mine->has & HAS_TS) && p.options >= 12 && !(p.flags & TCP_RST)) {
-		struct {
-			__be32 head, val, ecr;
-		} ts;
+	struct timestamps ts;
 
-		if (bpf_skb_load_bytes(skb, p.l4 + 20, &ts, 12) == 0 && ts.head == bpf_htonl(0x0101080a) &&
-		    ts.ecr == 0) {
-			__be32 ecr = bpf_htonl(other->tsval);
-
-			bpf_l4_csum_replace(skb, p.l4 + 16, 0, ecr, 4);
-			bpf_skb_store_bytes(skb, p.l4 + 20 + 8, &ecr, 4, 0);
+	if (!(p.flags & TCP_RST) && load_timestamps(skb, &p, f, &ts)) {
+		if (ts.ecr == 0) {
+			ts.ecr = bpf_htonl(other->tsval);
+			put_number(skb, &p, 28, 0, other->tsval);
 		}
+		f->stamp[p.from & 1] = bpf_ntohl(ts.val);
+		f->echo[p.from & 1] = bpf_ntohl(ts.ecr);
 	}
 	return TC_ACT_OK;
 }

@@ -86,6 +86,39 @@ export const differences: readonly Allowed[] = [
     onRequest: true,
     covers: ({ name, where }) => /^data\.(end|missing)$/.test(name) && where.startsWith('at the server'),
   },
+  {
+    name: 'sorted-in-the-middle',
+    reason:
+      'segments that overlap, conflict or come out of order are put in order by our socket, so that the other end sees each byte once (RFC 9293 section 3.10.7.4); which of them count is compared by what the ends read',
+    onRequest: true,
+    covers: ({ name }) => name === 'data.end' || name === 'data.missing',
+  },
+  {
+    name: 'forged-stays-here',
+    reason:
+      'a segment that is no part of the connection is dropped or challenged (RFC 5961) by our socket as the end would have done it, and does not reach the end; the answer to it is compared',
+    onRequest: true,
+    covers: ({ name, forwarding, desplice }) =>
+      /^(data\.end|(data|rst|syn)\.missing)$/.test(name) ||
+      // A forged acknowledgement of more than was sent.
+      (name === 'ack.last' && Number(forwarding) > Number(desplice)),
+  },
+  {
+    name: 'waits-in-the-middle',
+    reason:
+      'data for an end with a closed window has left its sender and waits in the middle, up to the buffers of two sockets and a pipe: a split connection (RFC 3135 section 2.4)',
+    onRequest: true,
+    covers: ({ name, forwarding, desplice }) => name === 'data.end' && Number(desplice) > Number(forwarding),
+  },
+  {
+    name: 'timeout-as-reset',
+    reason:
+      'no packet makes a kernel report ETIMEDOUT: where data of an end was acknowledged in the middle and is not by the other end, the reset of RFC 9293 section 3.10.8 (USER TIMEOUT) reaches the end instead of its own timer',
+    onRequest: true,
+    covers: ({ name, forwarding, desplice }) =>
+      name === 'rst.extra' ||
+      (name === 'call' && /ETIMEDOUT$/.test(forwarding) && /ECONNRESET$/.test(desplice)),
+  },
 ];
 
 export function allowed(found: Found, scenario: Scenario): Allowed | undefined {

@@ -2,6 +2,7 @@
 import type { Agent } from './agent.js';
 import { type Place, patienceMs } from './place.js';
 import { Socket } from './socket.js';
+import { Sysctls } from './sysctls.js';
 import { resultText } from './transcript.js';
 
 /** Options set before bind: `{ TCP_MAXSEG: 536 }`; an array for values of two words. */
@@ -21,7 +22,11 @@ export interface ConnectOptions {
 export class Host {
   readonly #open = new Set<number>();
 
-  constructor(readonly place: Place) {}
+  readonly #sysctls: Sysctls;
+
+  constructor(readonly place: Place) {
+    this.#sysctls = new Sysctls(place.agent);
+  }
 
   /** Listens on the scenario's port. Options are inherited by what is accepted. */
   async listen({ options = {} as SocketOptions, backlog = 16 } = {}): Promise<Listener> {
@@ -56,11 +61,9 @@ export class Host {
   }
 
   /** Sets sysctls of this end for the rest of the scenario: `sysctl('ipv4/tcp_timestamps', 0)`. */
-  async sysctl(path: string, value: string | number): Promise<void> {
-    const before = await this.place.agent.call<string>('sysctl', path, value);
-    if (!this.#sysctls.has(path)) this.#sysctls.set(path, before);
+  sysctl(path: string, value: string | number): Promise<void> {
+    return this.#sysctls.sysctl(path, value);
   }
-  readonly #sysctls = new Map<string, string>();
 
   async #socket(options: SocketOptions): Promise<number> {
     const fd = await this.must('socket', this.place.family);
@@ -93,8 +96,7 @@ export class Host {
       await agent.call('close', fd);
     }
     this.#open.clear();
-    for (const [path, value] of this.#sysctls) await agent.call('sysctl', path, value);
-    this.#sysctls.clear();
+    await this.#sysctls.restore();
   }
 }
 

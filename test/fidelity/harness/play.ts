@@ -7,6 +7,7 @@ import { Host } from './host.js';
 import type { EngineStats, Path } from './path.js';
 import { RawHost } from './raw.js';
 import type { Scenario } from './scenario.js';
+import { Sysctls } from './sysctls.js';
 import { Transcript } from './transcript.js';
 
 const scenarioMs = 30_000;
@@ -26,6 +27,7 @@ export class Play {
   leftovers: string[] = [];
   readonly #hosts: Record<EndName, Host>;
   readonly #raw: Record<EndName, RawHost>;
+  readonly #middle: Sysctls;
   readonly #packets: Record<EndName, Packet[]> = { client: [], server: [] };
   #before: EngineStats | undefined;
   #markers = 0;
@@ -55,6 +57,7 @@ export class Play {
     const raw = (end: EndName) =>
       new RawHost({ ...place(end), ...path.raw[end], address: path.raw[end][family] });
     this.#hosts = { client: host('client'), server: host('server') };
+    this.#middle = new Sysctls(path.agents.middle);
     this.#raw = { client: raw('client'), server: raw('server') };
   }
 
@@ -84,6 +87,7 @@ export class Play {
       server: this.#hosts.server,
       rawClient: this.#raw.client,
       rawServer: this.#raw.server,
+      middle: this.#middle,
       family: this.family,
       check: (what: string, truth: boolean) => {
         this.transcript.note('scenario', `check: ${what}`, String(truth));
@@ -157,6 +161,7 @@ export class Play {
   async clean(): Promise<void> {
     await Promise.all(ends.map((end) => this.#raw[end].clean()));
     await Promise.all(ends.map((end) => this.#hosts[end].clean()));
+    await this.#middle.restore();
     if (!this.#before) return;
     await this.#engineDone();
     this.counted = gains(this.#before, await this.path.stats());

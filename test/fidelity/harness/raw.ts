@@ -119,6 +119,8 @@ export interface RawSend {
   ack?: number;
   /** So many bytes of this end's stream. */
   length?: number;
+  /** Of another stream: bytes that are not what this end sends here. */
+  seed?: number;
   window?: number;
   ttl?: number;
   tos?: number;
@@ -161,7 +163,7 @@ export class RawConnection {
     const flags = flagsOf(letters);
     const seq = options.seq ?? this.next;
     const length = options.length ?? 0;
-    const seed = options.wrongBytes ? 3 : this.place.end === 'client' ? 1 : 2;
+    const seed = options.seed ?? (options.wrongBytes ? 3 : this.place.end === 'client' ? 1 : 2);
     const packet = buildTcpSegment({
       src: parseAddress(this.place.address) as Uint8Array,
       dst: parseAddress(this.place.peer) as Uint8Array,
@@ -182,6 +184,13 @@ export class RawConnection {
     if (flags & tcpFlags.rst && !options.aside) this.#over = true;
     else if (!options.aside) this.next = Math.max(this.next, end);
     await this.sendPacket(finished);
+  }
+
+  /** Sends a segment that somebody else has made: what this end knows of its connection stays as it was. */
+  async inject(letters: string, options: RawSend): Promise<void> {
+    const [next, over] = [this.next, this.#over];
+    await this.send(letters, options);
+    [this.next, this.#over] = [next, over];
   }
 
   /** Sends any IP packet from this host's link. */

@@ -11,6 +11,8 @@ export interface Ends {
   /** A host on the client's link, and one on the server's, that have no kernel: segments by hand. */
   rawClient: RawHost;
   rawServer: RawHost;
+  /** What lies between them, in both labs: for settings that hold for every socket there. */
+  middle: Pick<Host, 'sysctl'>;
   family: 4 | 6;
   /**
    * Says what must be true for the scenario to be about what it claims. It must hold with plain forwarding, or the scenario
