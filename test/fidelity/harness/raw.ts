@@ -28,7 +28,7 @@ export interface RawSegment extends TcpHeader {
   payload: Uint8Array;
 }
 
-/** Letters as packetdrill writes them: `S`, `S.`, `P.`, `F.`, `R`; also `U`, `E`, `W` (CWR). */
+/** Letters as packetdrill writes them: `S`, `S.`, `P.`, `F.`, `R`; also `U`, `E`, `W` (CWR), `A` (AE). */
 export function flagsOf(letters: string): number {
   const bits: Record<string, number> = {
     S: tcpFlags.syn,
@@ -39,6 +39,7 @@ export function flagsOf(letters: string): number {
     U: tcpFlags.urg,
     E: tcpFlags.ece,
     W: tcpFlags.cwr,
+    A: tcpFlags.ae,
   };
   return [...letters].reduce((flags, letter) => {
     const bit = bits[letter];
