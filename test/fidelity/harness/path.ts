@@ -1,5 +1,5 @@
 /** One of the two labs: client, middle and server with a capture and an agent at each end, with or without desplice. */
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { callControl } from '../../../src/control/client.js';
@@ -13,9 +13,13 @@ import type { PathConditions } from './scenario.js';
 /** `control` is a second `forwarding`. */
 export type Kind = 'forwarding' | 'desplice' | 'control';
 
-/** Every scenario has a port of its own, of these. */
-export const firstPort = 10_000;
-export const lastPort = 29_999;
+/** Every scenario has a port of its own, of those of its rule. */
+export const firstPorts = { default: 10_000, ecnOff: 26_000, strip: 28_000 } as const;
+const rules = `rules:
+  - ports: [10000-25999]
+  - { ports: [26000-27999], ecn: off }
+  - { ports: [28000-29999], unsupported: strip }
+`;
 
 export interface RawAddresses {
   4: string;
@@ -80,13 +84,10 @@ export class Path {
 
   async #startEngine(): Promise<void> {
     const { clientSide, serverSide } = this.lab.interfaces;
-    const args = ['-p', `${firstPort}-${lastPort}`];
-    this.engine = await Engine.start(
-      this.lab,
-      join(this.#folder, 'control.sock'),
-      [clientSide, serverSide],
-      args,
-    );
+    const config = join(this.#folder, 'rules.yaml');
+    writeFileSync(config, rules);
+    const interfaces = [clientSide, serverSide];
+    this.engine = await Engine.start(this.lab, this.#control, interfaces, ['-c', config]);
   }
 
   /** Addresses that no kernel owns, so that none answers: the middle has to be told where they are. */
