@@ -38,6 +38,8 @@ export interface Scenario {
   taken: boolean | number | string;
   /** Stricter than usual: when plain forwarding sends nothing twice, desplice must not either. */
   nothingTwice?: true;
+  /** The ends put keys, signatures or cookies into options: their values differ from run to run, and are left out. */
+  randomOptions?: true;
   /** Differences of differences.ts that are open to those who name them. */
   differences?: readonly string[];
   /** Something is known to be wrong with the product: the scenario must fail, and says why. */
