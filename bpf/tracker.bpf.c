@@ -48,13 +48,28 @@ struct {
 	__type(value, __u64);
 } counters SEC(".maps");
 
-/* TCP options by kind that made a flow unsupported: forwarded.byOption. */
+/* TCP options by kind that made a flow unsupported, and behind them what an IP header may hold: forwarded.byOption. */
+#define OPTION_IPV4 256
+#define OPTION_IPV6 257
 struct {
 	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
-	__uint(max_entries, 256);
+	__uint(max_entries, 258);
 	__type(key, __u32);
 	__type(value, __u64);
 } unsupported SEC(".maps");
+
+/* Of datagrams in fragments that belong to a taken flow: the first fragment alone names the ports. */
+struct fragment_key {
+	struct addr src, dst;
+	__u32 id;
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, 4096);
+	__type(key, struct fragment_key);
+	__type(value, __u32);
+} fragments SEC(".maps");
 
 /* Work space. What is read back from a map is an unknown number to the verifier, which keeps its states few. */
 struct scratch {
@@ -67,8 +82,11 @@ struct scratch {
 	__u8 indispensable; /* of one that must not be left out, either */
 	struct side parsed;
 	struct handshake fresh;
+	struct packet packet; /* of a fragment: the stack is too small for it */
+	struct fragment_key fragment;
 };
 
+#define PROTO_FRAGMENT 44
 #define TCP_AE 0x100 /* RFC 9768; in the byte before the other flags */
 #define ACC_ECN (TCP_AE | TCP_CWR | TCP_ECE)
 #define OPTION_ACC_ECN 172
@@ -278,6 +296,14 @@ static __always_inline void clear_flags(struct __sk_buff *skb, __u32 tcp, __u16 
 	*flags &= ~clear;
 }
 
+/* What the IP header of a SYN or SYN-ACK holds besides the usual: our sockets could not carry it on. */
+static __always_inline int ip_option(const struct packet *p)
+{
+	if (p->v6)
+		return p->l4 - p->l3 == 40 ? 0 : OPTION_IPV6;
+	return p->l4 - p->l3 == 20 ? 0 : OPTION_IPV4;
+}
+
 /* Reads a SYN or SYN-ACK into the work space, leaving out what the settings of its rule say. Returns the kind of an option
  * that two ordinary sockets cannot carry, or 0. */
 static __always_inline int read_syn(struct __sk_buff *skb, const struct packet *p, __u32 settings)
@@ -304,6 +330,8 @@ static __always_inline int read_syn(struct __sk_buff *skb, const struct packet *
 	read_options(skb, p->l4 + 20, p->options);
 	if (w->indispensable)
 		return w->indispensable;
+	if (ip_option(p))
+		return ip_option(p);
 	if (settings & STRIP) {
 		if (w->foreign && write_options(skb, p->l4, p->options) == 0)
 			w->foreign = 0;
@@ -538,6 +566,11 @@ static __always_inline int on_segment(struct __sk_buff *skb, const struct config
 
 		if (p->seq - mine->isn > 1 << 30)
 			return 0;
+		/* It acknowledges data that never came by here, or came in fragments: too late to step between. */
+		if ((p->flags & TCP_ACK) && p->ack - other->isn - 2 < 1 << 30) {
+			forward(h, ESTABLISHED, C_ASYMMETRIC);
+			return 0;
+		}
 		if (!data) {
 			if (p->flags & TCP_FIN)
 				forward(h, ESTABLISHED, C_NO_DATA);
@@ -646,6 +679,91 @@ static __always_inline int make_socket(struct __sk_buff *skb, const struct confi
 	return TC_ACT_OK;
 }
 
+/* A fragment that belongs to a taken flow must not pass the sockets by: the kernel puts together what is delivered
+ * locally. One that comes before the first of its datagram is forwarded and lost, and its end sends again. Returns 1 when
+ * it is to be dropped, since what follows must not overtake what the engine still holds. */
+__noinline int on_fragment(struct __sk_buff *skb, __u32 l3)
+{
+	__u32 zero = 0, at = l3, one = 1;
+	const struct config *c = bpf_map_lookup_elem(&config, &zero);
+	struct scratch *w = bpf_map_lookup_elem(&scratches, &zero);
+	__u8 version;
+	__be16 offset, ports[2];
+
+	if (!c || !w)
+		return 0;
+	struct packet *p = &w->packet;
+	struct fragment_key *k = &w->fragment;
+
+	if (bpf_skb_load_bytes(skb, l3, &version, 1))
+		return 0;
+	if (version >> 4 == 4) {
+		struct ip4 ip;
+
+		if (bpf_skb_load_bytes(skb, l3, &ip, sizeof ip) || ip.protocol != PROTO_TCP ||
+		    !(ip.frag & bpf_htons(0x3fff)))
+			return 0;
+		map4(&p->src, ip.src);
+		map4(&p->dst, ip.dst);
+		k->id = ip.id;
+		offset = ip.frag & bpf_htons(0x1fff);
+		at += (ip.vihl & 15) * 4;
+	} else if (version >> 4 == 6) {
+		struct ip6 ip;
+		struct {
+			__u8 next, reserved;
+			__be16 offset;
+			__be32 id;
+		} fragment;
+
+		if (bpf_skb_load_bytes(skb, l3, &ip, sizeof ip))
+			return 0;
+		p->src = ip.src;
+		p->dst = ip.dst;
+		at += sizeof ip;
+		for (int i = 0; i < 4 && ip.next != PROTO_FRAGMENT; i++) {
+			__u8 ext[2];
+
+			if ((ip.next != 0 && ip.next != 43 && ip.next != 60) || bpf_skb_load_bytes(skb, at, ext, 2))
+				return 0;
+			ip.next = ext[0];
+			at += (ext[1] + 1) * 8;
+		}
+		if (ip.next != PROTO_FRAGMENT || bpf_skb_load_bytes(skb, at, &fragment, sizeof fragment) ||
+		    fragment.next != PROTO_TCP)
+			return 0;
+		k->id = fragment.id;
+		offset = fragment.offset & bpf_htons(0xfff8);
+		at += sizeof fragment;
+	} else {
+		return 0;
+	}
+	k->src = p->src;
+	k->dst = p->dst;
+	if (offset) {
+		if (!bpf_map_lookup_elem(&fragments, k))
+			return 0;
+	} else {
+		if (bpf_skb_load_bytes(skb, at, ports, 4))
+			return 0;
+		p->sport = bpf_ntohs(ports[0]);
+		p->dport = bpf_ntohs(ports[1]);
+		make_key(p);
+		struct flow *f = bpf_map_lookup_elem(&flows, &p->key);
+
+		if (!f) {
+			/* The identification may have been another flow's. */
+			bpf_map_delete_elem(&fragments, k);
+			return 0;
+		}
+		if (!(f->live >> (p->from & 1) & 1))
+			return 1;
+		bpf_map_update_elem(&fragments, k, &one, BPF_ANY);
+	}
+	skb->mark = (skb->mark & ~c->mark_mask) | c->mark;
+	return 0;
+}
+
 static __always_inline int track(struct __sk_buff *skb, __u32 l3, int from_engine)
 {
 	struct packet p = { .l3 = l3 };
@@ -657,6 +775,8 @@ static __always_inline int track(struct __sk_buff *skb, __u32 l3, int from_engin
 	if (!parse_tcp(skb, &p)) {
 		if (p.protocol == PROTO_ICMP || p.protocol == PROTO_ICMPV6)
 			on_icmp(skb, c, &p);
+		else if ((p.protocol == 255 || p.protocol == PROTO_FRAGMENT) && on_fragment(skb, l3))
+			return TC_ACT_SHOT;
 		return TC_ACT_OK;
 	}
 	__u8 opening = p.flags & (TCP_SYN | TCP_ACK | TCP_RST);

@@ -203,7 +203,7 @@ export class Datapath {
   /** How often each TCP option kind kept a flow from being taken. */
   byOption(): Record<string, number> {
     const found: Record<string, number> = {};
-    for (let kind = 0; kind < 256; kind++) {
+    for (let kind = 0; kind < 258; kind++) {
       const n = sumPerCpu(this.maps.unsupported, kind);
       const name = optionNames[kind] ?? String(kind);
       if (n > 0) found[name] = (found[name] ?? 0) + n;
@@ -236,6 +236,9 @@ const optionNames: Record<number, string> = {
   174: 'accEcn',
   253: 'experimental',
   254: 'experimental',
+  // Behind the kinds of TCP: what the IP header holds.
+  256: 'ipOptions',
+  257: 'extensionHeaders',
 };
 
 /** Takes our programs off an interface, and the clsact qdisc with them when nobody else uses it. */

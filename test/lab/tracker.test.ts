@@ -3,6 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { parseAddress } from '../../src/wire/address.js';
 import { buildTcpSegment } from '../../src/wire/segment.js';
 import { Flag } from '../../src/wire/view.js';
+import { withHeaders, withOptions } from './ip-changes.js';
 import {
   conversation,
   counted,
@@ -20,53 +21,28 @@ import {
 
 useProgram();
 
-/** Puts so many bytes of NOP options (RFC 791 section 3.1) behind the IPv4 header. */
-const withOptions = (bytes: number) => (packet: Uint8Array) => {
-  const out = new Uint8Array(packet.length + bytes);
-  out.set(packet.subarray(0, 20));
-  out.fill(1, 20, 20 + bytes);
-  out.set(packet.subarray(20), 20 + bytes);
-  out[0] = 0x45 + bytes / 4;
-  out[2] = out.length >> 8;
-  out[3] = out.length & 0xff;
-  return out;
-};
-
-/** Puts extension headers of 8 bytes each in front of the TCP header (RFC 8200 section 4). */
-const withHeaders =
-  (...kinds: number[]) =>
-  (packet: Uint8Array) => {
-    const extra = kinds.length * 8;
-    const out = new Uint8Array(packet.length + extra);
-    out.set(packet.subarray(0, 40));
-    out.set(packet.subarray(40), 40 + extra);
-    out[6] = kinds[0] as number;
-    kinds.forEach((_, i) => {
-      out[40 + i * 8] = kinds[i + 1] ?? 6;
-    });
-    const payload = out.length - 40;
-    out[4] = payload >> 8;
-    out[5] = payload & 0xff;
-    return out;
-  };
+const wraps: [string, 4 | 6, (packet: Uint8Array) => Uint8Array][] = [
+  ['4 bytes of IPv4 options', 4, withOptions(4)],
+  ['40 bytes of IPv4 options', 4, withOptions(40)],
+  ['a hop-by-hop header', 6, withHeaders(0)],
+  ['hop-by-hop, routing and destination headers', 6, withHeaders(0, 43, 60)],
+];
 
 describe('the tracker holds the first data', () => {
-  const ways: [string, 4 | 6, ((packet: Uint8Array) => Uint8Array)?][] = [
-    ['of IPv4', 4],
-    ['of IPv6', 6],
-    ['behind 4 bytes of IPv4 options', 4, withOptions(4)],
-    ['behind 40 bytes of IPv4 options', 4, withOptions(40)],
-    ['behind a hop-by-hop header', 6, withHeaders(0)],
-    ['behind hop-by-hop, routing and destination headers', 6, withHeaders(0, 43, 60)],
-  ];
-  for (const [what, version, wrap] of ways) {
-    it(what, () => {
-      const flow = conversation(version, wrap);
-      const { counts, result } = counted(() => [...flow.shake(), flow.data()]);
-      expect(result).toEqual([OK, OK, OK, HELD]);
-      expect(counts).toEqual({ seen: 1, completed: 1 });
-    });
-  }
+  it.each([4, 6] as const)('of IPv%s', (version) => {
+    const flow = conversation(version);
+    const { counts, result } = counted(() => [...flow.shake(), flow.data()]);
+    expect(result).toEqual([OK, OK, OK, HELD]);
+    expect(counts).toEqual({ seen: 1, completed: 1 });
+  });
+
+  it.each(wraps)('behind %s, when the handshake had none', (_what, version, wrap) => {
+    let sent = 0;
+    const flow = conversation(version, (packet) => (++sent > 2 ? wrap(packet) : packet));
+    const { counts, result } = counted(() => [...flow.shake(), flow.data()]);
+    expect(result).toEqual([OK, OK, OK, HELD]);
+    expect(counts).toEqual({ seen: 1, completed: 1 });
+  });
 
   it('and all that follows, both ways, also when the third ACK was lost', () => {
     const flow = conversation(4);
@@ -126,6 +102,24 @@ describe('the tracker looks behind tags in the frame', () => {
 });
 
 describe('the tracker forwards, and counts once', () => {
+  it.each(wraps)('a SYN with %s, which our sockets could not carry on', (_what, version, wrap) => {
+    const flow = conversation(version, wrap);
+    const { counts, result } = counted(() => [...flow.shake(), flow.data()]);
+    expect(result).toEqual([OK, OK, OK, OK]);
+    expect(counts).toEqual({ seen: 1, unsupportedOption: 1 });
+  });
+
+  it('what was acknowledged and never seen', () => {
+    const flow = conversation(4);
+    const { counts, result } = counted(() => {
+      flow.shake();
+      flow.segment('server', Flag.ACK, 5001, 1101);
+      return flow.data();
+    });
+    expect(result).toBe(OK);
+    expect(counts).toEqual({ seen: 1, completed: 1, asymmetric: 1 });
+  });
+
   it('a connection that ends without data', () => {
     const flow = conversation(4);
     const { counts } = counted(() => {

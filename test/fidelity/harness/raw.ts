@@ -143,7 +143,7 @@ export class RawConnection {
     const packet = this.build(letters, options);
     if (flags & tcpFlags.rst) this.#over = true;
     else this.next = Math.max(this.next, seq + length + (flags & (tcpFlags.syn | tcpFlags.fin) ? 1 : 0));
-    await this.sendPacket(packet);
+    for (const each of [this.change(packet)].flat()) await this.sendPacket(each);
   }
 
   /** What `send` would send, for those who want to change it first. */
@@ -169,6 +169,9 @@ export class RawConnection {
       payload: length > 0 ? patternBytes(seed, Math.max(0, seq - 1), length) : undefined,
     });
   }
+
+  /** What happens to each packet that `send` has made: options, fragments. */
+  change: (packet: Uint8Array) => Uint8Array | Uint8Array[] = (packet) => packet;
 
   /** Sends any IP packet from this host's link. */
   async sendPacket(packet: Uint8Array): Promise<void> {
