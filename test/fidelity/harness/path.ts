@@ -73,7 +73,7 @@ export class Path {
       ...ends.map(async (role) => {
         this.captures[role] = await Capture.start(this.lab, role, join(this.#folder, `${role}.pcap`));
       }),
-      this.kind === 'desplice' ? this.#startEngine() : undefined,
+      this.kind === 'desplice' ? this.startEngine() : undefined,
     ]);
     await this.#addRawHosts();
   }
@@ -82,7 +82,8 @@ export class Path {
     this.lab.exec(role, ['ethtool', '-K', device, 'tso', 'off', 'gso', 'off', 'gro', 'off']);
   }
 
-  async #startEngine(): Promise<void> {
+  /** `up` does it for `desplice`. */
+  async startEngine(): Promise<void> {
     const { clientSide, serverSide } = this.lab.interfaces;
     const config = join(this.#folder, 'rules.yaml');
     writeFileSync(config, rules);
