@@ -756,7 +756,7 @@ __noinline int on_fragment(struct __sk_buff *skb, __u32 l3)
 			bpf_map_delete_elem(&fragments, k);
 			return 0;
 		}
-		if (!(f->live >> (p->from & 1) & 1))
+		if (!(f->live >> (p->from & 1) & 1) && !stale(c, worker_of(c, &p->key)))
 			return 1;
 		bpf_map_update_elem(&fragments, k, &one, BPF_ANY);
 	}

@@ -186,6 +186,26 @@ describe('without settings', () => {
   });
 });
 
+it('both SYNs of a simultaneous open go without, since each end must know of the other what the other knows of it', () => {
+  const sent: Uint8Array[] = [];
+  const flow = conversation(4, undefined, (packet) => {
+    const { verdict, left } = runFrame(frameOf(packet));
+    sent.push(left);
+    return verdict;
+  });
+  const options = { more: bytesOf('4d020101') };
+  setRule(STRIP | ECN_OFF);
+  const { counts } = counted(() => {
+    flow.segment('client', Flag.SYN | ECE | CWR, 1000, 0, { options });
+    flow.segment('server', Flag.SYN | ECE | CWR, 5000, 0, { options });
+  });
+  setRule(0);
+  for (const frame of sent) {
+    expect(parseTcp(frame, tcpAt(4))).toMatchObject({ flags: Flag.SYN, options: { others: [] } });
+  }
+  expect(counts).toEqual({ seen: 1, simultaneousOpen: 1 });
+});
+
 describe('a SYN that is repeated', () => {
   it('goes without what the first one went without, also when the rules have changed', () => {
     const sent: Uint8Array[] = [];
