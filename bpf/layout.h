@@ -53,7 +53,7 @@ struct handshake {
 	__u16 generation; /* of the rules at that time, its lower 16 bits */
 	__u64 started_ns;
 	__u32 made; /* sockets were made for it: HELD then means taken, until it is no more */
-	__u32 pad;
+	__u32 settings; /* of its rule: what the first SYN went without, its repetitions and the SYN-ACK go without, too */
 };
 
 /* A taken flow. Written by the engine only (an LRU map could lose it, and its packets would pass the sockets by). */
@@ -72,8 +72,12 @@ struct rule {
 	__u16 lo, hi; /* destination ports, host byte order */
 	__u8 forward;
 	__u8 index;
-	__u16 pad;
+	__u8 settings;
+	__u8 pad;
 };
+
+#define ECN_OFF 1 /* no offer of ECN passes */
+#define STRIP 2 /* no option passes that two ordinary sockets cannot carry, where the ends can do without it */
 
 struct rules {
 	struct rule rule[MAX_RULES];

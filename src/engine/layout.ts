@@ -21,6 +21,8 @@ export const Has = { MSS: 1, WSCALE: 2, SACK: 4, TS: 8, ECN: 16, SCALED_WINDOW: 
 export const MAX_WORKERS = 16;
 export const MAX_RULES = 256;
 export const RULE_BYTES = 72;
+/** Of struct rule. */
+export const Setting = { ECN_OFF: 1, STRIP: 2 } as const;
 
 /** Offsets in struct config. */
 export const Config = {

@@ -119,7 +119,36 @@ export const differences: readonly Allowed[] = [
       name === 'rst.extra' ||
       (name === 'call' && /ETIMEDOUT$/.test(forwarding) && /ECONNRESET$/.test(desplice)),
   },
+  {
+    name: 'stripped',
+    reason:
+      'the rule says `unsupported: strip`: NOPs stand where the option stood, and AccECN is offered as classic ECN',
+    onRequest: true,
+    covers: ({ name, where, forwarding, desplice }) =>
+      (where === 'at the server, >' || where === 'at the client, <') &&
+      ((name === 'syn.detail' && withoutForeign(forwarding) === desplice) ||
+        (name === 'syn.flags' && forwarding === 'SYN ECE CWR AE' && desplice === 'SYN ECE CWR')),
+  },
+  {
+    name: 'no-ecn',
+    reason: 'the rule says `ecn: off`: the flags that offer ECN do not pass',
+    onRequest: true,
+    covers: ({ name, where, forwarding, desplice }) =>
+      where === 'at the server, >' &&
+      name === 'syn.flags' &&
+      /^SYN ECE CWR( AE)?$/.test(forwarding) &&
+      desplice === 'SYN',
+  },
 ];
+
+/** The options of a SYN as `unsupported: strip` leaves them: NOPs in the place of what is foreign. */
+function withoutForeign(detail: string): string {
+  const nops = (_: string, data = '') =>
+    Array(2 + data.length / 2)
+      .fill('nop')
+      .join(',');
+  return detail.replaceAll(/option \d+(?: ([0-9a-f]+))?/g, nops);
+}
 
 export function allowed(found: Found, scenario: Scenario): Allowed | undefined {
   return differences.find(

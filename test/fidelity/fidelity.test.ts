@@ -12,7 +12,8 @@ const files = readdirSync(folder, { recursive: true, encoding: 'utf8' }).filter(
   name.endsWith('.ts'),
 );
 const scenarios: Scenario[] = [];
-for (const file of files.sort()) scenarios.push((await import(`${folder}/${file}`)).default);
+// A file exports one scenario, or several that differ in a value.
+for (const file of files.sort()) scenarios.push(...[(await import(`${folder}/${file}`)).default].flat());
 /** Scenarios of one path come together, so that a pair of labs is made once for each. */
 const key = ({ path }: Scenario) => JSON.stringify(path ?? {});
 scenarios.sort((a, b) => key(a).localeCompare(key(b)) || a.group.localeCompare(b.group));

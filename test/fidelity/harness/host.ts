@@ -1,17 +1,26 @@
 /** The ends of a scenario as ordinary hosts: sockets by system calls, each with its result in the transcript. */
+import type { protocols } from '../../../src/kernel/host_socket.js';
 import type { Agent } from './agent.js';
 import { type Place, patienceMs } from './place.js';
-import { Socket } from './socket.js';
+import { Socket, seeds } from './socket.js';
 import { Sysctls } from './sysctls.js';
 import { resultText } from './transcript.js';
 
 /** Options set before bind: `{ TCP_MAXSEG: 536 }`; an array for values of two words. */
 export type SocketOptions = Record<string, number | number[]>;
 
-export interface ConnectOptions {
+interface SocketKind {
+  options?: SocketOptions;
+  protocol?: keyof typeof protocols;
+  /** Signs all segments to and from the other end (RFC 2385). */
+  md5Key?: string;
+}
+
+export interface ConnectOptions extends SocketKind {
   /** `raw`: the server without a kernel. */
   to?: 'host' | 'raw';
-  options?: SocketOptions;
+  /** TCP Fast Open (RFC 7413): so many bytes of the stream go into the SYN, if the kernel has a cookie. */
+  fastOpen?: number;
   /** The client's own port; default: the kernel's choice. */
   fromPort?: number;
   /** IPv6 only; 0: the kernel's choice. */
@@ -29,9 +38,9 @@ export class Host {
   }
 
   /** Listens on the scenario's port. Options are inherited by what is accepted. */
-  async listen({ options = {} as SocketOptions, backlog = 16 } = {}): Promise<Listener> {
+  async listen({ backlog = 16, ...kind }: SocketKind & { backlog?: number } = {}): Promise<Listener> {
     const { agent, address, family, port } = this.place;
-    const fd = await this.#socket(options);
+    const fd = await this.#socket(kind);
     await this.must('setOption', fd, 'SO_REUSEADDR', 1);
     await this.must('bind', fd, family, address, port);
     await this.must('listen', fd, backlog);
@@ -43,7 +52,7 @@ export class Host {
   async connect(options: ConnectOptions = {}): Promise<Socket> {
     const { agent, address, end, family, port, transcript } = this.place;
     const peer = options.to === 'raw' ? this.place.rawPeer : this.place.peer;
-    const fd = await this.#socket(options.options ?? {});
+    const fd = await this.#socket(options);
     if (options.fromPort !== undefined) {
       await this.must('setOption', fd, 'SO_REUSEADDR', 1);
       await this.must('bind', fd, family, address, options.fromPort);
@@ -55,6 +64,12 @@ export class Host {
     }
     const done = transcript.begin(end, 'connect');
     const ms = options.patienceMs ?? patienceMs;
+    if (options.fastOpen !== undefined) {
+      const args = [fd, family, peer, port, options.fastOpen, seeds[end], ms];
+      const sent = await agent.call<number>('connectWithData', ...args);
+      done(resultText(sent));
+      return new Socket(this, fd, resultText(Math.min(0, sent)), Math.max(0, sent));
+    }
     const result = await agent.call<number>('connect', fd, family, peer, port, flowLabel, ms);
     done(resultText(result));
     return new Socket(this, fd, resultText(result));
@@ -65,9 +80,11 @@ export class Host {
     return this.#sysctls.sysctl(path, value);
   }
 
-  async #socket(options: SocketOptions): Promise<number> {
-    const fd = await this.must('socket', this.place.family);
+  async #socket({ options = {}, protocol = 'TCP', md5Key }: SocketKind): Promise<number> {
+    const { family, peer } = this.place;
+    const fd = await this.must('socket', family, protocol);
     this.adopt(fd);
+    if (md5Key !== undefined) await this.must('md5Key', fd, family, peer, md5Key);
     for (const [name, value] of Object.entries(options)) {
       await this.must('setOption', fd, name, ...[value].flat());
     }

@@ -1,5 +1,5 @@
 /** One of the two labs: client, middle and server with a capture and an agent at each end, with or without desplice. */
-import { cpSync, mkdtempSync, rmSync } from 'node:fs';
+import { cpSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { callControl } from '../../../src/control/client.js';
@@ -13,9 +13,13 @@ import type { PathConditions } from './scenario.js';
 /** `control` is a second `forwarding`. */
 export type Kind = 'forwarding' | 'desplice' | 'control';
 
-/** Every scenario has a port of its own, of these. */
-export const firstPort = 10_000;
-export const lastPort = 29_999;
+/** Every scenario has a port of its own, of those of its rule. */
+export const firstPorts = { default: 10_000, ecnOff: 26_000, strip: 28_000 } as const;
+const rules = `rules:
+  - ports: [10000-25999]
+  - { ports: [26000-27999], ecn: off }
+  - { ports: [28000-29999], unsupported: strip }
+`;
 
 const notSocket = (path: string) => !path.endsWith('.sock');
 
@@ -71,7 +75,7 @@ export class Path {
       ...ends.map(async (role) => {
         this.captures[role] = await Capture.start(this.lab, role, join(this.#folder, `${role}.pcap`));
       }),
-      this.kind === 'desplice' ? this.#startEngine() : undefined,
+      this.kind === 'desplice' ? this.startEngine() : undefined,
     ]);
     // Ports that the kernel chooses are never those of a scenario, neither the server's nor `fromPort`.
     await this.agents.client.call('sysctl', 'ipv4/ip_local_port_range', '45000 65535');
@@ -84,15 +88,13 @@ export class Path {
     this.lab.exec(role, ['sh', '-c', `echo 1 > /sys/class/net/${device}/queues/rx-0/rps_cpus`]);
   }
 
-  async #startEngine(): Promise<void> {
+  /** `up` does it for `desplice`. */
+  async startEngine(): Promise<void> {
     const { clientSide, serverSide } = this.lab.interfaces;
-    const args = ['-p', `${firstPort}-${lastPort}`];
-    this.engine = await Engine.start(
-      this.lab,
-      join(this.#folder, 'control.sock'),
-      [clientSide, serverSide],
-      args,
-    );
+    const config = join(this.#folder, 'rules.yaml');
+    writeFileSync(config, rules);
+    const interfaces = [clientSide, serverSide];
+    this.engine = await Engine.start(this.lab, this.#control, interfaces, ['-c', config]);
   }
 
   /** Addresses that no kernel owns, so that none answers: the middle has to be told where they are. */

@@ -146,8 +146,10 @@ export class Play {
 
   timelines(): Record<EndName, Timeline[]> {
     const labels = new LabelNames();
-    const of = (end: EndName) =>
-      connectionsTo(this.port, this.#packets[end]).map((each) => timelineOf(each, labels));
+    const { randomOptions } = this.scenario;
+    const shown = (end: EndName) =>
+      randomOptions ? this.#packets[end].map(withoutValues) : this.#packets[end];
+    const of = (end: EndName) => connectionsTo(this.port, shown(end)).map((each) => timelineOf(each, labels));
     return { client: of('client'), server: of('server') };
   }
 
@@ -183,6 +185,14 @@ export class Play {
       await new Promise((resolve) => setTimeout(resolve, 10));
     }
   }
+}
+
+/** Foreign options by their kinds alone. */
+function withoutValues(packet: Packet): Packet {
+  const { content } = packet;
+  if (content.kind !== 'tcp') return packet;
+  const optionTexts = content.optionTexts.map((text) => text.replace(/^(option \d+) .*/, '$1'));
+  return { ...packet, content: { ...content, optionTexts } };
 }
 
 /** Counters that went up, by their names: `flows.intercepted`, `forwarded.ecn`. */

@@ -30,7 +30,7 @@ export interface RawSegment extends TcpHeader {
   payload: Uint8Array;
 }
 
-/** Letters as packetdrill writes them: `S`, `S.`, `P.`, `F.`, `R`; also `U`, `E`, `W` (CWR). */
+/** Letters as packetdrill writes them: `S`, `S.`, `P.`, `F.`, `R`; also `U`, `E`, `W` (CWR), `A` (AE). */
 export function flagsOf(letters: string): number {
   const bits: Record<string, number> = {
     S: tcpFlags.syn,
@@ -41,6 +41,7 @@ export function flagsOf(letters: string): number {
     U: tcpFlags.urg,
     E: tcpFlags.ece,
     W: tcpFlags.cwr,
+    A: tcpFlags.ae,
   };
   return [...letters].reduce((flags, letter) => {
     const bit = bits[letter];
@@ -145,7 +146,14 @@ export class RawConnection {
   received = 0;
   peerIsn: number | undefined;
   peerPort: number | undefined;
+  /** All that came, for `expect` to take away. */
   readonly segments: RawSegment[] = [];
+  /** The most bytes of payload that came in one segment. */
+  largest = 0;
+  /** The last that came, and 0 before. */
+  peerTsval = 0;
+  /** Set by `useTimestamps`: what the clock of this end stood at, and when. */
+  #clock: { value: number; since: number } | undefined;
   #waiting: (() => void)[] = [];
   #over = false;
 
@@ -158,13 +166,44 @@ export class RawConnection {
     if (place.end === 'client') this.peerPort = place.port;
   }
 
+  /** From now on every segment carries timestamps, of a clock that starts at `value` and ticks in milliseconds. */
+  useTimestamps(value: number): void {
+    this.#clock = { value, since: performance.now() };
+  }
+
+  /** What the clock of this end says now. */
+  get tsval(): number {
+    if (!this.#clock) return 0;
+    return (this.#clock.value + Math.floor(performance.now() - this.#clock.since)) >>> 0;
+  }
+
   /** Sends one segment: `send('P.', { length: 100 })`. */
   async send(letters: string, options: RawSend = {}): Promise<void> {
     const flags = flagsOf(letters);
     const seq = options.seq ?? this.next;
     const length = options.length ?? 0;
+    const end = seq + length + (flags & (tcpFlags.syn | tcpFlags.fin) ? 1 : 0);
+    const packet = finish(this.build(letters, options), options);
+    if (flags & tcpFlags.rst && !options.aside) this.#over = true;
+    else if (!options.aside) this.next = Math.max(this.next, end);
+    for (const each of [this.change(packet)].flat()) await this.sendPacket(each);
+  }
+
+  /** Sends a segment that somebody else has made: what this end knows of its connection stays as it was. */
+  async inject(letters: string, options: RawSend): Promise<void> {
+    const [next, over] = [this.next, this.#over];
+    await this.send(letters, options);
+    [this.next, this.#over] = [next, over];
+  }
+
+  /** What `send` would send, for those who want to change it first. */
+  build(letters: string, options: RawSend = {}): Uint8Array {
+    const flags = flagsOf(letters);
+    const seq = options.seq ?? this.next;
+    const length = options.length ?? 0;
     const seed = options.seed ?? (options.wrongBytes ? 3 : this.place.end === 'client' ? 1 : 2);
-    const packet = buildTcpSegment({
+    const clock = this.#clock ? { tsval: this.tsval, tsecr: this.peerTsval } : {};
+    return buildTcpSegment({
       src: parseAddress(this.place.address) as Uint8Array,
       dst: parseAddress(this.place.peer) as Uint8Array,
       sourcePort: this.port,
@@ -176,22 +215,13 @@ export class RawConnection {
       ttl: options.ttl ?? 64,
       tos: options.tos ?? 0,
       flowLabel: options.flowLabel,
-      options: options.options,
+      options: flags & tcpFlags.rst ? options.options : { ...clock, ...options.options },
       payload: length > 0 ? patternBytes(seed, Math.max(0, seq - 1), length) : undefined,
     });
-    const finished = finish(packet, options);
-    const end = seq + length + (flags & (tcpFlags.syn | tcpFlags.fin) ? 1 : 0);
-    if (flags & tcpFlags.rst && !options.aside) this.#over = true;
-    else if (!options.aside) this.next = Math.max(this.next, end);
-    await this.sendPacket(finished);
   }
 
-  /** Sends a segment that somebody else has made: what this end knows of its connection stays as it was. */
-  async inject(letters: string, options: RawSend): Promise<void> {
-    const [next, over] = [this.next, this.#over];
-    await this.send(letters, options);
-    [this.next, this.#over] = [next, over];
-  }
+  /** What happens to each packet that `send` has made: options, fragments. */
+  change: (packet: Uint8Array) => Uint8Array | Uint8Array[] = (packet) => packet;
 
   /** Sends any IP packet from this host's link. */
   async sendPacket(packet: Uint8Array): Promise<void> {
@@ -225,14 +255,46 @@ export class RawConnection {
         done('nothing came');
         return undefined;
       }
-      await new Promise<void>((resolve) => {
-        const timer = setTimeout(resolve, left);
-        this.#waiting.push(() => {
-          clearTimeout(timer);
-          resolve();
-        });
-      });
+      await this.#nextSegment(left);
     }
+  }
+
+  /** Acknowledges what comes, as it comes, until `end` is reached. Returns whether it was. */
+  async receive(end: number, options: RawSend & { patienceMs?: number } = {}): Promise<boolean> {
+    const done = this.place.transcript.begin(this.place.end, `receive until ${end}`);
+    const deadline = Date.now() + (options.patienceMs ?? 3000);
+    let acknowledged = -1;
+    for (;;) {
+      const some = this.segments.splice(0).some(({ payload }) => payload.length > 0);
+      if (some || this.received > acknowledged) {
+        acknowledged = this.received;
+        await this.send('.', options);
+      }
+      if (this.received >= end || Date.now() > deadline) break;
+      await this.#nextSegment(deadline - Date.now());
+    }
+    done(this.received >= end ? 'it came' : `${this.received} came`);
+    return this.received >= end;
+  }
+
+  /** Waits for any segment and takes all that have come: a SYN, whatever its flags say about ECN. */
+  async hears(patienceMs = 3000): Promise<RawSegment | undefined> {
+    const done = this.place.transcript.begin(this.place.end, 'hears');
+    await this.#nextSegment(patienceMs);
+    const [first] = this.segments.splice(0);
+    done(first ? 'something' : 'nothing');
+    return first;
+  }
+
+  #nextSegment(ms: number): Promise<void> {
+    if (this.segments.length > 0) return Promise.resolve();
+    return new Promise((resolve) => {
+      const timer = setTimeout(resolve, Math.max(0, ms));
+      this.#waiting.push(() => {
+        clearTimeout(timer);
+        resolve();
+      });
+    });
   }
 
   /** A client's handshake, or a server's answer to one. */
@@ -269,6 +331,8 @@ export class RawConnection {
     if (tcp.sourcePort !== this.peerPort) return;
     const payload = bytes.slice(ip.headerLength + tcp.dataOffset, ip.totalLength);
     const segment = { ...tcp, payload };
+    this.largest = Math.max(this.largest, payload.length);
+    this.peerTsval = tcp.options.timestamps?.tsval ?? this.peerTsval;
     const start = ((tcp.seq - (this.peerIsn ?? tcp.seq)) | 0) as number;
     const end = this.#end(segment);
     if (start <= this.received && end > this.received && !(tcp.flags & tcpFlags.rst)) this.received = end;

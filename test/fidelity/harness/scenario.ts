@@ -31,6 +31,8 @@ export interface Scenario {
   standard: string;
   families?: readonly (4 | 6)[];
   path?: PathConditions;
+  /** What the rule says besides relay: `ecn: off`, or `unsupported: strip`. */
+  rule?: 'ecnOff' | 'strip';
   /**
    * How the engine must count it: true: one flow is intercepted (a number: so many), else the one counter that goes up by
    * one: `ecn`, `unsupportedOption.mptcp`, `handshakes.refused`.
@@ -38,6 +40,8 @@ export interface Scenario {
   taken: boolean | number | string;
   /** Stricter than usual: when plain forwarding sends nothing twice, desplice must not either. */
   nothingTwice?: true;
+  /** The ends put keys, signatures or cookies into options: their values differ from run to run, and are left out. */
+  randomOptions?: true;
   /** Differences of differences.ts that are open to those who name them. */
   differences?: readonly string[];
   /** Something is known to be wrong with the product: the scenario must fail, and says why. */

@@ -13,7 +13,7 @@ export interface Received {
 }
 
 /** Streams that every scenario sends: which byte stands where is known from the sender alone. */
-const seeds: Record<End, number> = { client: 1, server: 2 };
+export const seeds: Record<End, number> = { client: 1, server: 2 };
 
 /** What TCP_INFO must say alike in both runs. */
 const comparedInfo: readonly (keyof TcpInfo)[] = [
@@ -31,7 +31,7 @@ const comparedInfo: readonly (keyof TcpInfo)[] = [
 ];
 
 export class Socket {
-  #sent = 0;
+  #sent: number;
   #received = 0;
   #told = false;
 
@@ -40,7 +40,10 @@ export class Socket {
     readonly fd: number,
     /** `0`, or what connect() failed with. */
     readonly error: string,
-  ) {}
+    sent = 0,
+  ) {
+    this.#sent = sent;
+  }
 
   /** Sends the next `count` bytes of this end's stream. */
   async send(count: number, flag?: keyof typeof messageFlags): Promise<string> {

@@ -1,25 +1,36 @@
-import { scenario } from '../../harness/scenario.js';
+import { type Ends, scenario } from '../../harness/scenario.js';
 
-export default scenario({
-  name: 'mptcp',
-  group: 'options',
-  faults: [12],
-  standard: 'RFC 8684 section 3.1: MP_CAPABLE reaches the server, which may ignore it',
-  taken: 'unsupportedOption.mptcp',
-  async run({ rawClient, server }) {
-    const listener = await server.listen();
-    const c = await rawClient.connection();
-    await c.open({ mss: 1460 }, { optionBytes: [30, 12, 0, 0x81, 1, 2, 3, 4, 5, 6, 7, 8] });
-    const s = await listener.accept();
-    await c.send('P.', { length: 100 });
-    await s.receive(100);
-    await s.send(100);
-    await c.expect('.', { end: 101 });
-    await c.send('.');
+async function talk({ client, server }: Ends, atServer: 'TCP' | 'MPTCP'): Promise<void> {
+  const listener = await server.listen({ protocol: atServer });
+  const c = await client.connect({ protocol: 'MPTCP' });
+  const s = await listener.accept();
+  await c.send(20_000);
+  await s.receive(20_000);
+  await s.send(20_000);
+  await c.receive(20_000);
+  await c.close();
+  await s.receive();
+  await s.close();
+}
 
-    await s.close();
-    await c.expect('F.');
-    await c.send('F.');
-    await c.expect('.');
-  },
-});
+export default [
+  scenario({
+    name: 'mptcp',
+    group: 'options',
+    faults: [12],
+    randomOptions: true,
+    standard: 'RFC 8684 section 3.1: both ends agree on MPTCP',
+    taken: 'unsupportedOption.mptcp',
+    run: (ends) => talk(ends, 'MPTCP'),
+  }),
+  scenario({
+    name: 'mptcp-stripped',
+    group: 'options',
+    faults: [12],
+    standard: 'RFC 8684 section 3.7: a client that gets no answer to MP_CAPABLE goes on as usual',
+    rule: 'strip',
+    taken: true,
+    differences: ['stripped'],
+    run: (ends) => talk(ends, 'TCP'),
+  }),
+];
