@@ -65,7 +65,8 @@ function finish(packet: Uint8Array, { optionBytes = [], urgentPointer, badChecks
     ...packet.subarray(optionsEnd),
   ]);
   const added = bytes.length - packet.length;
-  bytes[tcpAt + 12] = ((optionsEnd - tcpAt + added) / 4) << 4;
+  // The lower half holds AE.
+  bytes[tcpAt + 12] = (((optionsEnd - tcpAt + added) / 4) << 4) | ((packet[tcpAt + 12] as number) & 0xf);
   if (urgentPointer !== undefined) putU16(bytes, tcpAt + 18, urgentPointer);
   if (ip.version === 4) {
     putU16(bytes, 2, bytes.length);

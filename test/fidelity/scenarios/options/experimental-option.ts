@@ -5,7 +5,7 @@ export default scenario({
   group: 'options',
   faults: [11],
   standard: 'RFC 9293 section 3.1 (MUST-6): an option that is not known is ignored, not an error',
-  taken: 'unsupportedOption.253',
+  taken: 'unsupportedOption.experimental',
   async run({ rawClient, server }) {
     const listener = await server.listen();
     const c = await rawClient.connection();
