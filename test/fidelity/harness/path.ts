@@ -115,11 +115,23 @@ export class Path {
   }
 
   stats(): Promise<EngineStats> {
-    return callControl<EngineStats>(this.#control, 'GET', '/v1/stats');
+    return this.#ask<EngineStats>('/v1/stats');
   }
 
   flows(): Promise<FlowInfo[]> {
-    return callControl<FlowInfo[]>(this.#control, 'GET', '/v1/flows');
+    return this.#ask<FlowInfo[]>('/v1/flows');
+  }
+
+  async #ask<T>(what: string): Promise<T> {
+    try {
+      return await callControl<T>(this.#control, 'GET', what);
+    } catch (error) {
+      if (!this.engine || this.engine.running) throw error;
+      const { child, events, stderr } = this.engine;
+      const how = child.signalCode ?? `code ${child.exitCode}`;
+      const last = events.slice(-5).map((event) => JSON.stringify(event));
+      throw new Error(`the engine has ended (${how}): ${stderr}\n${last.join('\n')}`, { cause: error });
+    }
   }
 
   get #control(): string {
