@@ -508,11 +508,16 @@ static __always_inline void on_syn_ack(struct __sk_buff *skb, const struct confi
 		remember_forwarded(p);
 		return;
 	}
-	if ((h->state != SYN_SENT && h->state != SYN_RCVD) || h->client == me)
-		return;
-	if (p->ack != h->side[me ^ 1].isn + 1)
+	if (h->state > ESTABLISHED || h->client == me || p->ack != h->side[me ^ 1].isn + 1)
 		return;
 	int option = read_syn(skb, p, h->settings);
+
+	if (h->state == ESTABLISHED) {
+		/* Repeated, since the third ACK was lost behind us. Our TSval must not be behind this one (RFC 7323 5.2). */
+		if (!option && p->seq == h->side[me].isn)
+			h->side[me].tsval = w->parsed.tsval;
+		return;
+	}
 	__u32 state = h->state;
 
 	h->side[me] = w->parsed;

@@ -64,7 +64,8 @@ export class RequestSockets {
       scaled ? window >>> peer.scale : window,
       (both & Has.TS) !== 0,
       peer.tsval,
-      self.tsval,
+      // The kernel would take it for an echo and the time since for a round trip (tcp_synack_rtt_meas()); 0 is none.
+      0,
     );
     this.#making[this.worker] = 1;
     // tun_get_user() delivers before it returns: the socket is in the listener's queue, or there is none.
