@@ -1,6 +1,6 @@
 /** Removes what an engine that was killed has left in this network namespace. */
 import { lockNamespace, removeFilters } from './datapath.js';
-import { links, removeLocalDelivery, restoreEarlyDemux } from './system.js';
+import { links, removeLocalDelivery, restoreSettings } from './system.js';
 
 /** Returns what was removed, in words. Throws EngineError while an engine is running here. */
 export async function cleanSystem(): Promise<string[]> {
@@ -10,7 +10,7 @@ export async function cleanSystem(): Promise<string[]> {
     if (removeFilters(link.ifindex, link.ifname)) removed.push(`programs on ${link.ifname}`);
   }
   if (removeLocalDelivery()) removed.push('rules and routes of local delivery');
-  if (restoreEarlyDemux()) removed.push('tcp_early_demux set back');
+  for (const name of restoreSettings()) removed.push(`${name} set back`);
   lock.close();
   return removed;
 }

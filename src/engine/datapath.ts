@@ -13,14 +13,14 @@ import { EngineError } from './errors.js';
 import { Config, kernelCounters, MAX_RULES, MAX_WORKERS, RULE_BYTES, Setting } from './layout.js';
 import {
   addLocalDelivery,
+  changeSettings,
   destroyForeignSockets,
-  disableEarlyDemux,
   type Link,
   links,
   MARK,
   MARK_MASK,
   removeLocalDelivery,
-  restoreEarlyDemux,
+  restoreSettings,
   upTun,
 } from './system.js';
 
@@ -179,7 +179,7 @@ export class Datapath {
 
   /** From here on packets meet the program. The workers must be beating. */
   attach(): void {
-    disableEarlyDemux();
+    changeSettings();
     destroyForeignSockets();
     addLocalDelivery();
     this.#attached = true;
@@ -216,7 +216,7 @@ export class Datapath {
     if (this.#attached) {
       for (const link of this.#links) removeFilters(link.ifindex, link.ifname);
       removeLocalDelivery();
-      restoreEarlyDemux();
+      restoreSettings();
     }
     for (const tun of this.tuns) close(tun.fd);
     this.#object.close();

@@ -59,31 +59,43 @@ function stateFile(): string {
   return `${STATE_DIR}/netns-${statSync('/proc/self/ns/net').ino}.json`;
 }
 
-/**
- * Early demux must be off where one forwards: `tcp_v4_early_demux()` attaches any socket with a packet's addresses to
- * it, and `ip_forward()` drops a packet that carries a socket.
- */
-export function disableEarlyDemux(): void {
-  const before = readSysctl('ipv4/tcp_early_demux');
-  if (before === null || before === '0') return;
-  mkdirSync(STATE_DIR, { recursive: true, mode: 0o755 });
-  writeFileSync(stateFile(), JSON.stringify({ tcp_early_demux: before }));
-  writeSysctl('ipv4/tcp_early_demux', '0');
+/** What a middle needs to be otherwise than usual, while it is one: [sysctl, as it is, as it must be]. */
+const settings = [
+  // tcp_v4_early_demux() attaches any socket with a packet's addresses to it, and ip_forward() drops such a packet.
+  ['ipv4/tcp_early_demux', '1', '0'],
+  // An end that looks for black holes by itself (RFC 4821) finds none behind our socket, which has to look instead.
+  ['ipv4/tcp_mtu_probing', '0', '1'],
+] as const;
+
+/** What they were; a file that a crash has left knows better than the kernel. */
+function savedSettings(): Record<string, string> {
+  try {
+    return JSON.parse(readFileSync(stateFile(), 'utf8')) as Record<string, string>;
+  } catch {
+    return {};
+  }
 }
 
-/** Returns true when there was something to restore. */
-export function restoreEarlyDemux(): boolean {
-  try {
-    const file = readFileSync(stateFile(), 'utf8');
-    destroyForeignSockets();
-    const saved = JSON.parse(file) as { tcp_early_demux: string };
-    writeSysctl('ipv4/tcp_early_demux', saved.tcp_early_demux);
-    rmSync(stateFile());
-    if (readdirSync(STATE_DIR).length === 0) rmSync(STATE_DIR, { recursive: true });
-    return true;
-  } catch {
-    return false;
-  }
+export function changeSettings(): void {
+  const saved = savedSettings();
+  const due = settings.filter(([path, usual]) => readSysctl(path) === usual);
+  if (due.length === 0) return;
+  mkdirSync(STATE_DIR, { recursive: true, mode: 0o755 });
+  const before = Object.fromEntries(due.map(([path, usual]) => [path, usual]));
+  writeFileSync(stateFile(), JSON.stringify({ ...before, ...saved }));
+  for (const [path, , wanted] of due) writeSysctl(path, wanted);
+}
+
+/** Returns the names of what was set back. */
+export function restoreSettings(): string[] {
+  const known = settings.map(([path]) => path as string);
+  const saved = Object.entries(savedSettings()).filter(([path]) => known.includes(path));
+  if (saved.length === 0) return [];
+  destroyForeignSockets();
+  for (const [path, value] of saved) writeSysctl(path, value);
+  rmSync(stateFile());
+  if (readdirSync(STATE_DIR).length === 0) rmSync(STATE_DIR, { recursive: true });
+  return saved.map(([path]) => path.slice(path.indexOf('/') + 1));
 }
 
 /**

@@ -12,7 +12,7 @@ for device in $(ls /sys/class/net); do
 done
 nft list ruleset
 cd /proc/sys/net
-grep -rs . ipv4/ip_forward ipv4/tcp_early_demux ipv4/conf/*/rp_filter ipv4/conf/*/accept_local \\
+grep -rs . ipv4/ip_forward ipv4/tcp_early_demux ipv4/tcp_mtu_probing ipv4/conf/*/rp_filter ipv4/conf/*/accept_local \\
   ipv4/conf/*/src_valid_mark ipv4/conf/*/route_localnet ipv6/conf/*/forwarding ipv4/ip_nonlocal_bind
 ls /sys/class/net
 `;

@@ -1,5 +1,6 @@
 /** docs/fidelity.md, written from a whole run. */
 import { writeFileSync } from 'node:fs';
+import { catalogueNotes } from '../catalogue.js';
 import { differences, leftOut } from '../differences.js';
 import type { Verdict } from './oracle.js';
 import { faultOf, type Scenario } from './scenario.js';
@@ -39,6 +40,10 @@ export function reportText(rows: readonly Row[]): string {
     'Not compared at all:',
     '',
     ...leftOut.map(({ what, reason }) => `- ${what}: ${reason}.`),
+    '',
+    '## Where the catalogue is wrong or unclear',
+    '',
+    ...catalogueNotes.map(({ faults, note }) => `- ${faults.join(', ')}: ${note}.`),
     '',
   ].join('\n');
 }
