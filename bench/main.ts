@@ -2,6 +2,7 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { availableParallelism, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { withoutAutogroups } from './autogroup.js';
 import type { Bench } from './bench.js';
 import { machine } from './machine.js';
 import { measureRow } from './measure.js';
@@ -35,7 +36,7 @@ async function main(): Promise<number> {
     killAwaited();
   };
   process.on('SIGINT', interrupt).on('SIGTERM', interrupt);
-  const results = await measureAll(options);
+  const results = await withoutAutogroups(() => measureAll(options));
   if (interrupted) return 130;
   return results.some(({ failures }) => failures.length > 0) ? 1 : 0;
 }
