@@ -20,7 +20,7 @@ const fields: Record<string, (keyof TimelineEvent)[]> = {
   urgent: [],
   fin: ['ack', 'header', 'notes'],
   rst: ['flags', 'seq', 'ack', 'header', 'notes'],
-  icmp: ['header', 'detail'],
+  icmp: [],
 };
 
 export function compareTimelines(left: Timeline, right: Timeline): Difference[] {
@@ -52,7 +52,9 @@ function told(timeline: Timeline, direction: Direction): TimelineEvent[] {
     // The urgent mark lies within a run.
     if (event.kind !== 'data' && event.kind !== 'urgent') finishRun();
     if (event.kind === 'data') run.push({ ...event });
-    else events.push({ ...event });
+    // A router complains once for each segment that was on its way.
+    else if (event.kind !== 'icmp' || !events.some((each) => keyOf(each) === keyOf(event)))
+      events.push({ ...event });
   }
   finishRun();
   return events;
@@ -84,7 +86,8 @@ function compareEvents(left: TimelineEvent[], right: TimelineEvent[], direction:
 }
 
 /** What counts as the same event. Data is known by where it begins, so that a missing byte is not a missing run. */
-function keyOf({ kind, seq }: TimelineEvent): string {
+function keyOf({ kind, seq, header, detail }: TimelineEvent): string {
+  if (kind === 'icmp') return `${kind} ${detail} ${header}`;
   return kind === 'rst' ? kind : `${kind} ${seq}`;
 }
 
@@ -164,5 +167,6 @@ function shown(value: unknown): string {
 }
 
 function summary(event: TimelineEvent): string {
+  if (event.kind === 'icmp') return `ICMP ${event.detail} ${event.header}`;
   return `${event.kind} ${event.seq}${event.end > event.seq ? `:${event.end}` : ''}`;
 }

@@ -4,6 +4,7 @@ import { connectionsTo } from '../../../src/timeline/connection.js';
 import type { Packet } from '../../../src/timeline/packet.js';
 import { LabelNames, type Timeline, timelineOf } from '../../../src/timeline/timeline.js';
 import { Host } from './host.js';
+import { Middle } from './middle.js';
 import type { EngineStats, Path } from './path.js';
 import { RawHost } from './raw.js';
 import type { Scenario } from './scenario.js';
@@ -60,7 +61,8 @@ export class Play {
 
   async run(): Promise<void> {
     if (this.path.engine) this.#before = await this.path.stats();
-    // What came late of the scenario before is not ours.
+    // What the scenario before has learned of the path, and what came late of it, is not ours.
+    await Promise.all(Object.values(this.path.agents).map((agent) => agent.call('forgetPaths')));
     await this.read();
     for (const end of ends) this.#packets[end].length = 0;
     let timer: NodeJS.Timeout | undefined;
@@ -84,6 +86,7 @@ export class Play {
       server: this.#hosts.server,
       rawClient: this.#raw.client,
       rawServer: this.#raw.server,
+      middle: new Middle(this.path.agents.middle, this.port, this.path.engine !== undefined),
       family: this.family,
       check: (what: string, truth: boolean) => {
         this.transcript.note('scenario', `check: ${what}`, String(truth));

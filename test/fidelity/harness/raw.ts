@@ -6,6 +6,7 @@ import { seqAdd } from '../../../src/wire/seq.js';
 import { parseTcp, type TcpHeader, tcpFlags } from '../../../src/wire/tcp.js';
 import type { Agent } from './agent.js';
 import type { End } from './host.js';
+import { buildIcmpError } from './icmp.js';
 import { patternBytes } from './pattern.mjs';
 import type { Transcript } from './transcript.js';
 
@@ -104,6 +105,10 @@ export class RawConnection {
   peerIsn: number | undefined;
   peerPort: number | undefined;
   readonly segments: RawSegment[] = [];
+  /** Of every segment with data that has come, in the order of arrival. */
+  readonly lengths: number[] = [];
+  /** The newest segment, also when `expect` has taken it. */
+  last: RawSegment | undefined;
   #waiting: (() => void)[] = [];
   #over = false;
 
@@ -148,6 +153,28 @@ export class RawConnection {
     const type = (packet[0] as number) >> 4 === 4 ? '0800' : '86dd';
     const link = `${this.place.gateway}${this.place.mac}`.replaceAll(':', '') + type;
     await this.place.agent.call('rawSend', this.fd, link + Buffer.from(packet).toString('hex'));
+  }
+
+  /**
+   * Says by ICMP, from this host's own address, that something is wrong with a segment that has come here. `seq` pretends that it
+   * had another sequence number, relative to the other end's.
+   */
+  async icmp(
+    about: RawSegment,
+    { type, code, mtu, seq }: { type: number; code: number; mtu?: number; seq?: number },
+  ): Promise<void> {
+    const { address, peer } = this.place;
+    const [from, to] = [parseAddress(address) as Uint8Array, parseAddress(peer) as Uint8Array];
+    const quote = buildTcpSegment({
+      ...about,
+      src: to,
+      dst: from,
+      seq: seq === undefined ? about.seq : seqAdd(this.peerIsn ?? 0, seq),
+      options: undefined,
+      ttl: 63,
+      tos: 0,
+    });
+    await this.sendPacket(buildIcmpError({ from, to, type, code, mtu, about: quote }));
   }
 
   /**
@@ -198,6 +225,11 @@ export class RawConnection {
     }
   }
 
+  /** The other end has given up, for a reason that is no segment. */
+  over(): void {
+    this.#over = true;
+  }
+
   /** Nothing of this connection stays behind in the middle or at the other end. */
   async clean(): Promise<void> {
     if (this.#over || this.peerIsn === undefined) return;
@@ -224,6 +256,8 @@ export class RawConnection {
     if (start <= this.received && end > this.received && !(tcp.flags & tcpFlags.rst)) this.received = end;
     if (tcp.flags & tcpFlags.rst) this.#over = true;
     this.segments.push(segment);
+    this.last = segment;
+    if (payload.length > 0) this.lengths.push(payload.length);
     for (const wake of this.#waiting.splice(0)) wake();
   }
 

@@ -1,5 +1,6 @@
 import type { LabOptions } from '../../../src/lab/index.js';
 import type { Host } from './host.js';
+import type { Middle } from './middle.js';
 import type { RawHost } from './raw.js';
 
 /** The conditions of the path, as `labUp` takes them; none: two plain links. */
@@ -11,6 +12,7 @@ export interface Ends {
   /** A host on the client's link, and one on the server's, that have no kernel: segments by hand. */
   rawClient: RawHost;
   rawServer: RawHost;
+  middle: Middle;
   family: 4 | 6;
   /**
    * Says what must be true for the scenario to be about what it claims. It must hold with plain forwarding, or the scenario
