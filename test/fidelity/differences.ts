@@ -63,6 +63,13 @@ export const differences: readonly Allowed[] = [
     covers: ({ name }) => name === 'fin.ack',
   },
   {
+    name: 'acknowledged-in-the-middle',
+    reason:
+      'our socket acknowledges what it has received, also while the other end has not received it; where that never comes to pass, the reset says so',
+    onRequest: true,
+    covers: ({ name, forwarding, desplice }) => name === 'rst.ack' && Number(desplice) > Number(forwarding),
+  },
+  {
     name: 'error-for-the-leg',
     reason:
       'an ICMP error goes to who sent the packet that it quotes (RFC 792, RFC 4443 section 3), and behind the middle that is our socket: it learns the path MTU of its leg, and the end, which sent no such packet, keeps that of its own',

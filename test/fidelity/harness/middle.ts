@@ -12,12 +12,25 @@ export interface Leg {
 }
 
 export class Middle {
+  readonly #sysctls = new Map<string, string>();
+
   constructor(
     readonly agent: Agent,
     readonly port: number,
     /** False under plain forwarding: there is nothing in the middle. */
     readonly engine: boolean,
   ) {}
+
+  /** Sets a sysctl of the middle for the rest of the scenario. */
+  async sysctl(path: string, value: string | number): Promise<void> {
+    const before = await this.agent.call<string>('sysctl', path, value);
+    if (!this.#sysctls.has(path)) this.#sysctls.set(path, before);
+  }
+
+  async clean(): Promise<void> {
+    for (const [path, value] of this.#sysctls) await this.agent.call('sysctl', path, value);
+    this.#sysctls.clear();
+  }
 
   /** The socket that faces this end; null under plain forwarding, or when there is none. */
   async leg(end: End): Promise<Leg | null> {

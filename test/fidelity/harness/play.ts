@@ -25,6 +25,7 @@ export class Play {
   counted: Record<string, number> = {};
   /** Sockets, flows and errors in the middle when all was over. */
   leftovers: string[] = [];
+  readonly #middle: Middle;
   readonly #hosts: Record<EndName, Host>;
   readonly #raw: Record<EndName, RawHost>;
   readonly #packets: Record<EndName, Packet[]> = { client: [], server: [] };
@@ -38,6 +39,7 @@ export class Play {
     readonly port: number,
   ) {
     const { addresses } = path.lab;
+    this.#middle = new Middle(path.agents.middle, port, path.engine !== undefined);
     const own = {
       client: family === 4 ? addresses.client4 : addresses.client6,
       server: family === 4 ? addresses.server4 : addresses.server6,
@@ -86,7 +88,7 @@ export class Play {
       server: this.#hosts.server,
       rawClient: this.#raw.client,
       rawServer: this.#raw.server,
-      middle: new Middle(this.path.agents.middle, this.port, this.path.engine !== undefined),
+      middle: this.#middle,
       family: this.family,
       check: (what: string, truth: boolean) => {
         this.transcript.note('scenario', `check: ${what}`, String(truth));
@@ -148,7 +150,7 @@ export class Play {
 
   async clean(): Promise<void> {
     await Promise.all(ends.map((end) => this.#raw[end].clean()));
-    await Promise.all(ends.map((end) => this.#hosts[end].clean()));
+    await Promise.all([...ends.map((end) => this.#hosts[end].clean()), this.#middle.clean()]);
     if (!this.#before) return;
     await this.#engineDone();
     this.counted = gains(this.#before, await this.path.stats());
