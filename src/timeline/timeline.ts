@@ -59,11 +59,14 @@ export class LabelNames {
 }
 
 interface Sender {
+  disorderMs: number;
   isn: number | null;
   /** Behind the last byte sent, relative. */
   next: number;
   /** What lies before `next` and has not been seen: reordered, or lost before this capture. */
   holes: [start: number, end: number][];
+  /** What its SYN said. */
+  syn: string;
   mss: number | null;
   timestamps: boolean;
   firstTimestamp: { value: number; time: number } | null;
@@ -72,14 +75,23 @@ interface Sender {
   urgentAt: number;
 }
 
-/** A sender's timestamp clock may be read this much before or after the packet is captured. */
+/** A sender's timestamp clock may be read this much before or after the packet is captured, in ms. */
 const clockTolerance = 100;
 
-export function timelineOf(connection: Connection, labels = new LabelNames()): Timeline {
+export interface TimelineOptions {
+  /** How much later than what was sent behind it a segment may arrive, in ms: on a path that changes the order of packets. */
+  disorderMs?: number;
+}
+
+export function timelineOf(
+  connection: Connection,
+  labels = new LabelNames(),
+  { disorderMs = 0 }: TimelineOptions = {},
+): Timeline {
   const start = connection.packets[0]?.packet.time ?? 0;
   const events: TimelineEvent[] = [];
   const seen = { '>': new Set<string>(), '<': new Set<string>() };
-  const senders = { '>': newSender(), '<': newSender() };
+  const senders = { '>': newSender(disorderMs), '<': newSender(disorderMs) };
 
   for (const item of connection.packets) {
     const { packet, content, direction } = item;
@@ -99,11 +111,13 @@ export function timelineOf(connection: Connection, labels = new LabelNames()): T
   return { connection, events, labels: seen };
 }
 
-function newSender(): Sender {
+function newSender(disorderMs: number): Sender {
   return {
+    disorderMs,
     isn: null,
     next: 0,
     holes: [],
+    syn: '',
     mss: null,
     timestamps: false,
     firstTimestamp: null,
@@ -155,7 +169,10 @@ function segmentEvents(
     me.timestamps = segment.options.timestamps !== null;
     const window = `win ${segment.window}`;
     const detail = `${window} <${segment.optionTexts.join(',')}>`;
-    events.push({ ...base, kind: 'syn', seq, end: seq + 1, detail, notes });
+    // A SYN that says the same once more was sent, or arrived, twice.
+    const kind = me.syn === detail ? 'again' : 'syn';
+    events.push({ ...base, kind, seq, end: seq + 1, detail, notes });
+    me.syn = detail;
     me.next = Math.max(me.next, seq + 1);
   }
   if (payloadLength > 0) {
@@ -220,7 +237,7 @@ function timestampNotes(
   }
   // A bare acknowledgement may be overtaken by the next one, on another processor.
   const back = seqDistance(me.lastTimestamp, tsval);
-  if (back > (inOrder ? 0 : clockTolerance)) notes.push('TSval goes back');
+  if (back > (inOrder ? 0 : clockTolerance) + me.disorderMs) notes.push('TSval goes back');
   if (back < 0) me.lastTimestamp = tsval;
   const ahead = seqDistance(tsval, me.firstTimestamp.value) - (packet.time - me.firstTimestamp.time) / 1000;
   if (ahead > clockTolerance) notes.push('TSval runs ahead of the clock');

@@ -7,8 +7,8 @@ export interface Leg {
   pathMtu: number;
   mss: number;
   advertisedMss: number;
-  /** Bytes sent twice. */
-  retransmitted: number;
+  /** What the end that it faces has said it can take. */
+  sendWindow: number;
 }
 
 export class Middle {
@@ -44,7 +44,7 @@ export class Middle {
       pathMtu: number('pmtu'),
       mss: number('mss'),
       advertisedMss: number('advmss'),
-      retransmitted: number('bytes_retrans'),
+      sendWindow: number('snd_wnd'),
     };
   }
 

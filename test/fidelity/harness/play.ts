@@ -144,8 +144,14 @@ export class Play {
   timelines(): Record<EndName, Timeline[]> {
     const labels = new LabelNames();
     const of = (end: EndName) =>
-      connectionsTo(this.port, this.#packets[end]).map((each) => timelineOf(each, labels));
+      connectionsTo(this.port, this.#packets[end]).map((each) => timelineOf(each, labels, this.#disorder));
     return { client: of('client'), server: of('server') };
+  }
+
+  /** Less than the second after which a SYN-ACK is sent again, more than the time after which lost data is. */
+  get #disorder(): { disorderMs: number } {
+    const { client, server } = this.scenario.path?.path ?? {};
+    return { disorderMs: client?.reorder || server?.reorder ? 500 : 0 };
   }
 
   async clean(): Promise<void> {

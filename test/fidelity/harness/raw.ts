@@ -83,6 +83,13 @@ export class RawHost {
   }
 }
 
+function spoil(packet: Uint8Array, what: 'tcp' | 'ip' | 'data'): void {
+  const v4 = (packet[0] as number) >> 4 === 4;
+  // IPv6 has no checksum of its own header (RFC 8200): the TCP checksum covers what matters of it.
+  const at = what === 'data' ? packet.length - 1 : what === 'ip' && v4 ? 10 : v4 ? 36 : 56;
+  packet[at] = (packet[at] as number) ^ 0x55;
+}
+
 export interface RawSend {
   /** Relative to this end's initial sequence number; default: the next. */
   seq?: number;
@@ -95,6 +102,8 @@ export interface RawSend {
   tos?: number;
   flowLabel?: number;
   options?: SegmentOptions;
+  /** The TCP checksum is wrong, or that of the IPv4 header. `data`: it is right, but for other data than what is there. */
+  spoil?: 'tcp' | 'ip' | 'data';
 }
 
 export class RawConnection {
@@ -143,7 +152,9 @@ export class RawConnection {
       payload: length > 0 ? patternBytes(seed, Math.max(0, seq - 1), length) : undefined,
     });
     const end = seq + length + (flags & (tcpFlags.syn | tcpFlags.fin) ? 1 : 0);
-    if (flags & tcpFlags.rst) this.#over = true;
+    if (options.spoil) spoil(packet, options.spoil);
+    // What is not accepted is not sent.
+    else if (flags & tcpFlags.rst) this.#over = true;
     else this.next = Math.max(this.next, end);
     await this.sendPacket(packet);
   }
