@@ -7,6 +7,8 @@ export interface Leg {
   pathMtu: number;
   mss: number;
   advertisedMss: number;
+  /** The shortest round trip that it has seen, in ms. */
+  shortestRoundTrip: number;
   /** What the end that it faces has said it can take. */
   sendWindow: number;
 }
@@ -39,11 +41,12 @@ export class Middle {
     const text = await this.agent.call<string>('socketDetails', filter);
     const line = text.split('\n').find((each) => each !== '');
     if (!line) return null;
-    const number = (name: string) => Number(new RegExp(`\\b${name}:(\\d+)`).exec(line)?.[1] ?? 0);
+    const number = (name: string) => Number(new RegExp(`\\b${name}:([\\d.]+)`).exec(line)?.[1] ?? 0);
     return {
       pathMtu: number('pmtu'),
       mss: number('mss'),
       advertisedMss: number('advmss'),
+      shortestRoundTrip: number('minrtt'),
       sendWindow: number('snd_wnd'),
     };
   }

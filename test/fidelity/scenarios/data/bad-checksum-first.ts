@@ -19,7 +19,7 @@ export default scenario({
     const got = await s.receive(100, { patienceMs: 200 });
     check('it does not arrive', got.bytes === 0);
     await c.send('P.', { length: 100 });
-    await s.receive(100);
+    await s.receive(100, { patienceMs: 500 });
     await s.close();
     await c.expect('F.', { end: 2 });
     await c.send('F.');

@@ -16,8 +16,8 @@ export default scenario({
 
     await c.send(100);
     await s.receive(100);
-    await Promise.all([s.send(20_000_000), c.receive(20_000_000)]);
-    const open = (window: number) => window > 1_000_000;
+    await Promise.all([s.send(4_000_000), c.receive(4_000_000)]);
+    const open = (window: number) => window > 500_000;
     check('the window that the server was offered has opened', open((await s.peek()).sendWindow));
     const far = await middle.legIs('client', (leg) => open(leg.sendWindow));
     check('so has the one that our socket was offered by the client', far);

@@ -16,8 +16,8 @@ export default scenario({
 
     await c.send(100);
     await s.receive(100);
-    await Promise.all([c.send(20_000_000), s.receive(20_000_000)]);
-    const open = (window: number) => window > 1_000_000;
+    await Promise.all([c.send(4_000_000), s.receive(4_000_000)]);
+    const open = (window: number) => window > 500_000;
     check('the window that the client was offered has opened', open((await c.peek()).sendWindow));
     const far = await middle.legIs('server', (leg) => open(leg.sendWindow));
     check('so has the one that our socket was offered by the server', far);
