@@ -170,9 +170,10 @@ function segmentEvents(
     const window = `win ${segment.window}`;
     const detail = `${window} <${segment.optionTexts.join(',')}>`;
     // A SYN that says the same once more was sent, or arrived, twice.
-    const kind = me.syn === detail ? 'again' : 'syn';
+    const says = `${seq} ${detail}`;
+    const kind = me.syn === says ? 'again' : 'syn';
     events.push({ ...base, kind, seq, end: seq + 1, detail, notes });
-    me.syn = detail;
+    me.syn = says;
     me.next = Math.max(me.next, seq + 1);
   }
   if (payloadLength > 0) {
