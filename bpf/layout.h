@@ -53,24 +53,31 @@ struct handshake {
 	__u16 generation; /* of the rules at that time, its lower 16 bits */
 	__u64 started_ns;
 	__u32 made; /* sockets were made for it: HELD then means taken, until it is no more */
-	__u32 pad;
+	__u32 settings; /* of its rule: what the first SYN went without, its repetitions and the SYN-ACK go without, too */
 };
 
 /* A taken flow. Written by the engine only (an LRU map could lose it, and its packets would pass the sockets by). */
 struct flow {
 	struct side side[2];
 	__u32 live; /* bit n: what side n sends may go to the socket that faces it; until then it goes to the engine */
+	__u32 next[2]; /* behind what each side has sent; 0: not known yet */
+	__u32 stamp[2], echo[2]; /* the last TSval and TSecr that our socket sent in each side's name; 0: none */
 };
 
 #define CATCHING_UP 4 /* in live: the engine still delivers what was held, in order, and says itself when that is over */
+#define PROBED 8 /* in live, shifted by side: its probe went on to the other end, whose answer is still out */
 
 struct rule {
 	struct addr from, from_mask, to, to_mask;
 	__u16 lo, hi; /* destination ports, host byte order */
 	__u8 forward;
 	__u8 index;
-	__u16 pad;
+	__u8 settings;
+	__u8 pad;
 };
+
+#define ECN_OFF 1 /* no offer of ECN passes */
+#define STRIP 2 /* no option passes that two ordinary sockets cannot carry, where the ends can do without it */
 
 struct rules {
 	struct rule rule[MAX_RULES];

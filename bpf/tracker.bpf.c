@@ -41,6 +41,8 @@ struct {
 	__type(value, struct flow);
 } flows SEC(".maps");
 
+#include "probe.h"
+
 struct {
 	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
 	__uint(max_entries, COUNTERS);
@@ -48,21 +50,50 @@ struct {
 	__type(value, __u64);
 } counters SEC(".maps");
 
-/* TCP options by kind that made a flow unsupported: forwarded.byOption. */
+/* TCP options by kind that made a flow unsupported, and behind them what an IP header may hold: forwarded.byOption. */
+#define OPTION_IPV4 256
+#define OPTION_IPV6 257
 struct {
 	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
-	__uint(max_entries, 256);
+	__uint(max_entries, 258);
 	__type(key, __u32);
 	__type(value, __u64);
 } unsupported SEC(".maps");
 
+/* Of datagrams in fragments that belong to a taken flow: the first fragment alone names the ports. */
+struct fragment_key {
+	struct addr src, dst;
+	__u32 id;
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, 4096);
+	__type(key, struct fragment_key);
+	__type(value, __u32);
+} fragments SEC(".maps");
+
 /* Work space. What is read back from a map is an unknown number to the verifier, which keeps its states few. */
 struct scratch {
-	__u8 options[64];
-	__u32 at;
+	__u8 options[64]; /* of a SYN or SYN-ACK; zero behind their end */
+	__u8 as_sent[40];
+	__u32 at; /* where the next option begins */
+	__u8 blank; /* the option that lies here is being overwritten */
+	__u8 answer; /* it is a SYN-ACK */
+	__u8 foreign; /* kind of an option that two ordinary sockets cannot carry */
+	__u8 indispensable; /* of one that must not be left out, either */
 	struct side parsed;
 	struct handshake fresh;
+	struct packet packet; /* of a fragment: the stack is too small for it */
+	struct fragment_key fragment;
 };
+
+#define PROTO_FRAGMENT 44
+#define TCP_AE 0x100 /* RFC 9768; in the byte before the other flags */
+#define ACC_ECN (TCP_AE | TCP_CWR | TCP_ECE)
+#define OPTION_ACC_ECN 172
+/* Less cannot be told to a socket (TCP_MIN_MSS of the kernel), and whoever sends in smaller pieces hurts himself. */
+#define LEAST_MSS 88
 
 struct {
 	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
@@ -113,7 +144,7 @@ struct endpoints {
 	__u32 bank, count, port;
 };
 
-/* The first rule that matches: its index in the bank, or -1. A function of its own, so that it is verified once. */
+/* The first rule that matches: its index, forward << 8 and settings << 16, or -1. A function of its own, so that it is verified once. */
 __noinline int match_rule(const struct endpoints *e)
 {
 	if (!e)
@@ -130,7 +161,7 @@ __noinline int match_rule(const struct endpoints *e)
 
 		if (e->port >= r->lo && e->port <= r->hi && within(&e->client, &r->from, &r->from_mask) &&
 		    within(&e->server, &r->to, &r->to_mask))
-			return r->forward << 8 | r->index;
+			return r->settings << 16 | r->forward << 8 | r->index;
 	}
 	return -1;
 }
@@ -148,43 +179,58 @@ static __always_inline int rule_for(const struct config *c, const struct addr *c
 	return match_rule(&e);
 }
 
-/* Reads the options of a SYN or SYN-ACK into the work space. Returns the kind of an option that two ordinary sockets
- * cannot carry, or 0. A function of its own, so that the verifier walks its loop once. */
+/* Whether a connection cannot do without this option. An end that has a key drops what is not signed (RFC 2385 section
+ * 2.0, RFC 5925 section 7.2): the SYN would never be answered, and its digest covers what we would change. MP_JOIN adds
+ * to a connection that agreed on MPTCP elsewhere; without it, the server would hand a stranger to its application
+ * (RFC 8684 section 3.2), where a lost MP_CAPABLE only means TCP as usual (section 3.7). */
+static __always_inline int indispensable(const __u8 *o)
+{
+	return o[0] == 19 || o[0] == 29 || (o[0] == 30 && o[2] >> 4);
+}
+
+/* Reads the options of a SYN or SYN-ACK into the work space, and notes what two ordinary sockets cannot carry: there,
+ * NOPs take its place. One byte at each turn, so that the verifier walks one short loop, and in a function of its own,
+ * so that it walks it once. */
 __noinline int read_options(struct __sk_buff *skb, __u32 offset, __u32 length)
 {
 	__u32 zero = 0;
 	struct scratch *w = bpf_map_lookup_elem(&scratches, &zero);
 
 	if (!w)
-		return 255;
+		return 0;
 	struct side *s = &w->parsed;
 
 	if (length == 0 || length > 40)
 		return 0;
 	if (bpf_skb_load_bytes(skb, offset, w->options, length))
 		return 0;
+	__builtin_memcpy(w->as_sent, w->options, sizeof w->as_sent);
 	w->at = 0;
-	for (int i = 0; i < 40; i++) {
-		__u32 at = w->at;
-
-		if (at >= length || at >= 40)
+	for (__u32 i = 0; i < 40; i++) {
+		if (i >= length)
 			break;
-		const __u8 *o = &w->options[at];
-		__u8 kind = o[0];
+		__u8 *o = &w->options[i];
+
+		if (i < w->at) {
+			if (w->blank)
+				*o = 1;
+			continue;
+		}
+		__u8 kind = o[0], size = o[1];
 
 		if (kind == 0)
 			break;
-		if (kind == 1) {
-			w->at = at + 1;
+		w->blank = 0;
+		if (kind == 1)
 			continue;
-		}
-		__u8 size = o[1];
 		/* A malformed length ends the options (RFC 9293 MUST-7), as in the kernel's tcp_parse_options(). */
-		if (size < 2 || at + size > length)
+		if (size < 2 || i + size > length)
 			break;
+		w->at = i + size;
 		switch (kind) {
 		case 2:
-			if (size == 4) {
+			/* The kernel takes 0 for absent. */
+			if (size == 4 && (o[2] | o[3])) {
 				s->mss = o[2] << 8 | o[3];
 				s->has |= HAS_MSS;
 			}
@@ -196,7 +242,8 @@ __noinline int read_options(struct __sk_buff *skb, __u32 offset, __u32 length)
 			}
 			break;
 		case 4:
-			s->has |= HAS_SACK;
+			if (size == 2)
+				s->has |= HAS_SACK;
 			break;
 		case 8:
 			if (size == 10) {
@@ -204,37 +251,106 @@ __noinline int read_options(struct __sk_buff *skb, __u32 offset, __u32 length)
 				s->has |= HAS_TS;
 			}
 			break;
-		case 34: /* a Fast Open cookie without data changes nothing afterwards (RFC 7413 section 4.1.1) */
+		case 34:
+			/* Asking for a Fast Open cookie, or getting one, changes nothing. Who shows one in a SYN may hear
+			 * the server speak before the handshake is over (RFC 7413 section 4.2.2). */
+			if (!w->answer && size > 2)
+				goto foreign;
 			break;
 		default:
-			return kind;
+foreign:
+			if (indispensable(o))
+				w->indispensable = kind;
+			w->foreign = kind;
+			w->blank = 1;
+			*o = 1;
 		}
-		w->at = at + size;
 	}
+	if (s->has & HAS_MSS && s->mss < LEAST_MSS)
+		w->indispensable = 2;
 	return 0;
 }
 
-static __always_inline int read_syn(struct __sk_buff *skb, const struct packet *p, struct side *s)
+/* Puts options back without what was foreign among them. */
+__noinline int write_options(struct __sk_buff *skb, __u32 tcp, __u32 length)
 {
 	__u32 zero = 0;
 	struct scratch *w = bpf_map_lookup_elem(&scratches, &zero);
 
-	if (!w)
+	if (!w || length == 0 || length > 40)
+		return -1;
+	/* What lies behind `length` is the same in both. */
+	__s64 change = bpf_csum_diff((__be32 *)w->as_sent, 40, (__be32 *)w->options, 40, 0);
+
+	if (change < 0 || bpf_skb_store_bytes(skb, tcp + 20, w->options, length, 0))
+		return -1;
+	return bpf_l4_csum_replace(skb, tcp + 16, 0, change, 0);
+}
+
+/* Takes flags out of the header's bytes 12 and 13. */
+static __always_inline void clear_flags(struct __sk_buff *skb, __u32 tcp, __u16 *flags, __u16 clear)
+{
+	__be16 from = bpf_htons(*flags), to = bpf_htons(*flags & ~clear);
+
+	if (from == to || bpf_skb_store_bytes(skb, tcp + 12, &to, 2, 0))
+		return;
+	bpf_l4_csum_replace(skb, tcp + 16, from, to, 2);
+	*flags &= ~clear;
+}
+
+/* What the IP header of a SYN or SYN-ACK holds besides the usual: our sockets could not carry it on. */
+static __always_inline int ip_option(const struct packet *p)
+{
+	if (p->v6)
+		return p->l4 - p->l3 == 40 ? 0 : OPTION_IPV6;
+	return p->l4 - p->l3 == 20 ? 0 : OPTION_IPV4;
+}
+
+/* Reads a SYN or SYN-ACK into the work space, leaving out what the settings of its rule say. Returns the kind of an option
+ * that two ordinary sockets cannot carry, or 0. */
+static __always_inline int read_syn(struct __sk_buff *skb, const struct packet *p, __u32 settings)
+{
+	__u32 zero = 0;
+	struct scratch *w = bpf_map_lookup_elem(&scratches, &zero);
+	__be16 raw;
+
+	if (!w || bpf_skb_load_bytes(skb, p->l4 + 12, &raw, 2))
 		return 255;
+	__u16 flags = bpf_ntohs(raw);
+
 	__builtin_memset(&w->parsed, 0, sizeof w->parsed);
+	__builtin_memset(w->options, 0, sizeof w->options);
+	w->indispensable = 0;
+	w->foreign = 0;
+	w->blank = 0;
+	w->answer = !!(p->flags & TCP_ACK);
 	w->parsed.isn = p->seq;
 	w->parsed.window = p->window;
 	w->parsed.ttl = p->ttl;
 	w->parsed.tos = p->tos;
 	w->parsed.flow_label = p->flow_label;
-	int option = read_options(skb, p->l4 + 20, p->options);
-	__u8 ecn = p->flags & (TCP_ECE | TCP_CWR);
+	read_options(skb, p->l4 + 20, p->options);
+	if (w->indispensable)
+		return w->indispensable;
+	if (ip_option(p))
+		return ip_option(p);
+	if (settings & STRIP) {
+		if (w->foreign && write_options(skb, p->l4, p->options) == 0)
+			w->foreign = 0;
+		/* What remains of an AccECN offer is one of classic ECN (RFC 9768 section 3.1.2). */
+		if ((flags & ACC_ECN) == ACC_ECN)
+			clear_flags(skb, p->l4, &flags, TCP_AE);
+	}
+	if (settings & ECN_OFF)
+		clear_flags(skb, p->l4, &flags, ACC_ECN);
+	__u8 ecn = flags & (TCP_ECE | TCP_CWR);
 
 	/* RFC 3168 section 6.1.1: a SYN offers with both flags, a SYN-ACK accepts with ECE alone. */
 	if (ecn == (p->flags & TCP_ACK ? TCP_ECE : TCP_ECE | TCP_CWR))
 		w->parsed.has |= HAS_ECN;
-	*s = w->parsed;
-	return option;
+	if (w->foreign)
+		return w->foreign;
+	return !w->answer && (flags & ACC_ECN) == ACC_ECN ? OPTION_ACC_ECN : 0;
 }
 
 /* The newest timestamp of a segment, in the form that nearly every stack sends: NOP NOP TS first (RFC 7323 A). */
@@ -250,12 +366,17 @@ static __always_inline void read_timestamp(struct __sk_buff *skb, const struct p
 		s->tsval = bpf_ntohl(ts.val);
 }
 
-static __always_inline int to_engine(struct __sk_buff *skb, const struct config *c, __u32 worker)
+/* The TUN driver would write the skb's tag into the packet (tun_put_user), and bpf_redirect() takes off an Ethernet
+ * header without tags. Each pop moves the next tag of the frame into the skb. */
+static __always_inline void drop_tags(struct __sk_buff *skb)
 {
-	/* The TUN driver would write the skb's tag into the packet (tun_put_user), and bpf_redirect() takes off an Ethernet
-	 * header without tags. Each pop moves the next tag of the frame into the skb. */
 	for (int i = 0; i < 3 && (skb->vlan_present || is_tag(skb->protocol)); i++)
 		bpf_skb_vlan_pop(skb);
+}
+
+static __always_inline int to_engine(struct __sk_buff *skb, const struct config *c, __u32 worker)
+{
+	drop_tags(skb);
 	return bpf_redirect(c->tun[worker & (MAX_WORKERS - 1)], 0);
 }
 
@@ -286,6 +407,15 @@ static __always_inline void forward(struct handshake *h, __u32 from, __u32 why)
 		count(why);
 }
 
+static __always_inline void count_option(__u32 kind)
+{
+	__u64 *n = bpf_map_lookup_elem(&unsupported, &kind);
+
+	count(C_UNSUPPORTED_OPTION);
+	if (n)
+		(*n)++;
+}
+
 static __always_inline void remember_forwarded(const struct packet *p)
 {
 	struct handshake h = { .state = FORWARD };
@@ -298,24 +428,30 @@ static __always_inline void on_syn(struct __sk_buff *skb, const struct config *c
 				   struct handshake *old, __u32 worker)
 {
 	__u8 me = p->from & 1;
-
-	if (old) {
-		if (old->client == me && old->side[me].isn == p->seq) {
-			/* Retransmitted; stacks drop options that may have cost them the first one. */
-			if (old->state == SYN_SENT)
-				read_syn(skb, p, &old->side[me]);
-			return;
-		}
-		if (old->state == SYN_SENT && old->client == (me ^ 1)) {
-			forward(old, SYN_SENT, C_SIMULTANEOUS_OPEN);
-			return;
-		}
-	}
 	__u32 zero = 0;
 	struct scratch *w = bpf_map_lookup_elem(&scratches, &zero);
 
 	if (!w)
 		return;
+	if (old) {
+		if (old->client == me && old->side[me].isn == p->seq) {
+			/* Repeated. It goes without what the first one went without, since either may be the one that arrives. */
+			int option = read_syn(skb, p, old->settings);
+
+			/* Stacks drop options that may have cost them the first one. */
+			if (old->state == SYN_SENT)
+				old->side[me] = w->parsed;
+			if (option && change(old, SYN_SENT, FORWARD))
+				count_option(option);
+			return;
+		}
+		if (old->state == SYN_SENT && old->client == (me ^ 1)) {
+			/* What one end must not see of the other, the other must not see of it. */
+			read_syn(skb, p, old->settings);
+			forward(old, SYN_SENT, C_SIMULTANEOUS_OPEN);
+			return;
+		}
+	}
 	struct handshake *h = &w->fresh;
 
 	__builtin_memset(h, 0, sizeof *h);
@@ -328,31 +464,30 @@ static __always_inline void on_syn(struct __sk_buff *skb, const struct config *c
 	h->client = me;
 	h->started_ns = bpf_ktime_get_ns();
 	h->rule = rule & 0xff;
-	int option = read_syn(skb, p, &h->side[me]);
+	/* C_SEEN: no reason to forward it. */
+	__u32 why = C_SEEN;
 
-	if (rule < 0) {
-		h->state = FORWARD;
-		count(C_UNMATCHED);
-	} else {
+	if (rule < 0)
+		why = C_UNMATCHED;
+	else if (stale(c, worker))
+		why = C_ENGINE_STALE;
+	else if (rule >> 8 & 0xff)
+		why = C_DECIDED;
+	else if (p->payload)
+		why = C_DATA_IN_SYN;
+	else
+		h->settings = rule >> 16;
+	int option = read_syn(skb, p, h->settings);
+
+	h->side[me] = w->parsed;
+	if (rule >= 0)
 		count(C_SEEN);
-		if (stale(c, worker)) {
-			h->state = FORWARD;
-			count(C_ENGINE_STALE);
-		} else if (rule >> 8) {
-			h->state = FORWARD;
-			count(C_DECIDED);
-		} else if (p->payload) {
-			h->state = FORWARD;
-			count(C_DATA_IN_SYN);
-		} else if (option) {
-			__u32 kind = option;
-			__u64 *n = bpf_map_lookup_elem(&unsupported, &kind);
-
-			h->state = FORWARD;
-			count(C_UNSUPPORTED_OPTION);
-			if (n)
-				(*n)++;
-		}
+	if (why != C_SEEN) {
+		h->state = FORWARD;
+		count(why);
+	} else if (option) {
+		h->state = FORWARD;
+		count_option(option);
 	}
 	bpf_map_update_elem(&handshakes, &p->key, h, BPF_ANY);
 }
@@ -361,7 +496,11 @@ static __always_inline void on_syn_ack(struct __sk_buff *skb, const struct confi
 				       struct handshake *h)
 {
 	__u8 me = p->from & 1;
+	__u32 zero = 0;
+	struct scratch *w = bpf_map_lookup_elem(&scratches, &zero);
 
+	if (!w)
+		return;
 	if (!h) {
 		/* The SYN went another way. */
 		if (rule_for(c, &p->dst, &p->src, p->sport, c->generation) >= 0)
@@ -373,15 +512,18 @@ static __always_inline void on_syn_ack(struct __sk_buff *skb, const struct confi
 		return;
 	if (p->ack != h->side[me ^ 1].isn + 1)
 		return;
-	int option = read_syn(skb, p, &h->side[me]);
+	int option = read_syn(skb, p, h->settings);
+	__u32 state = h->state;
 
+	h->side[me] = w->parsed;
 	if (option) {
-		__u32 kind = option;
-		__u64 *n = bpf_map_lookup_elem(&unsupported, &kind);
-
-		if (n && h->state != FORWARD)
-			(*n)++;
-		forward(h, h->state, C_UNSUPPORTED_OPTION);
+		if (change(h, state, FORWARD))
+			count_option(option);
+		return;
+	}
+	/* RFC 9293 section 3.10.7.3 lets a SYN-ACK bring data, which we would have missed. */
+	if (p->payload) {
+		forward(h, state, C_DATA_IN_SYN);
 		return;
 	}
 	change(h, SYN_SENT, SYN_RCVD);
@@ -431,6 +573,11 @@ static __always_inline int on_segment(struct __sk_buff *skb, const struct config
 
 		if (p->seq - mine->isn > 1 << 30)
 			return 0;
+		/* It acknowledges data that never came by here, or came in fragments: too late to step between. */
+		if ((p->flags & TCP_ACK) && p->ack - other->isn - 2 < 1 << 30) {
+			forward(h, ESTABLISHED, C_ASYMMETRIC);
+			return 0;
+		}
 		if (!data) {
 			if (p->flags & TCP_FIN)
 				forward(h, ESTABLISHED, C_NO_DATA);
@@ -541,6 +688,117 @@ static __always_inline int make_socket(struct __sk_buff *skb, const struct confi
 	return TC_ACT_OK;
 }
 
+/* A segment of a taken flow, on its way to the socket that faces its sender. */
+static __always_inline int deliver(struct __sk_buff *skb, const struct config *c, struct packet *p,
+				   struct flow *f, __u32 worker)
+{
+	__u8 me = p->from & 1;
+	__u32 end = p->seq + p->payload + (p->flags & TCP_FIN);
+	int bare = (p->flags & (TCP_FIN | TCP_SYN | TCP_RST | TCP_ACK)) == TCP_ACK;
+
+	/* Bare and behind what it has sent already: rare enough to ask the sockets, which also puts `next` right again
+	 * after a forged segment. */
+	if (bare && p->payload <= 1 && (!f->next[me] || (__s32)(p->seq - f->next[me]) < 0) && pass_probe(skb, p))
+		return TC_ACT_OK;
+	if (!f->next[me] || (__s32)(end - f->next[me]) > 0)
+		f->next[me] = end;
+	skb->mark = (skb->mark & ~c->mark_mask) | c->mark;
+	if (bare && !p->payload && f->live & PROBED << (me ^ 1)) {
+		drop_tags(skb);
+		if (p->l3 > 14) {
+			p->l4 -= p->l3 - 14;
+			p->l3 = 14;
+		}
+		return answer_probe(skb, p, c->tun[worker & (MAX_WORKERS - 1)]);
+	}
+	return TC_ACT_OK;
+}
+
+/* A fragment that belongs to a taken flow must not pass the sockets by: the kernel puts together what is delivered
+ * locally. One that comes before the first of its datagram is forwarded and lost, and its end sends again. Returns 1 when
+ * it is to be dropped, since what follows must not overtake what the engine still holds. */
+__noinline int on_fragment(struct __sk_buff *skb, __u32 l3)
+{
+	__u32 zero = 0, at = l3, one = 1;
+	const struct config *c = bpf_map_lookup_elem(&config, &zero);
+	struct scratch *w = bpf_map_lookup_elem(&scratches, &zero);
+	__u8 version;
+	__be16 offset, ports[2];
+
+	if (!c || !w)
+		return 0;
+	struct packet *p = &w->packet;
+	struct fragment_key *k = &w->fragment;
+
+	if (bpf_skb_load_bytes(skb, l3, &version, 1))
+		return 0;
+	if (version >> 4 == 4) {
+		struct ip4 ip;
+
+		if (bpf_skb_load_bytes(skb, l3, &ip, sizeof ip) || ip.protocol != PROTO_TCP ||
+		    !(ip.frag & bpf_htons(0x3fff)))
+			return 0;
+		map4(&p->src, ip.src);
+		map4(&p->dst, ip.dst);
+		k->id = ip.id;
+		offset = ip.frag & bpf_htons(0x1fff);
+		at += (ip.vihl & 15) * 4;
+	} else if (version >> 4 == 6) {
+		struct ip6 ip;
+		struct {
+			__u8 next, reserved;
+			__be16 offset;
+			__be32 id;
+		} fragment;
+
+		if (bpf_skb_load_bytes(skb, l3, &ip, sizeof ip))
+			return 0;
+		p->src = ip.src;
+		p->dst = ip.dst;
+		at += sizeof ip;
+		for (int i = 0; i < 4 && ip.next != PROTO_FRAGMENT; i++) {
+			__u8 ext[2];
+
+			if ((ip.next != 0 && ip.next != 43 && ip.next != 60) || bpf_skb_load_bytes(skb, at, ext, 2))
+				return 0;
+			ip.next = ext[0];
+			at += (ext[1] + 1) * 8;
+		}
+		if (ip.next != PROTO_FRAGMENT || bpf_skb_load_bytes(skb, at, &fragment, sizeof fragment) ||
+		    fragment.next != PROTO_TCP)
+			return 0;
+		k->id = fragment.id;
+		offset = fragment.offset & bpf_htons(0xfff8);
+		at += sizeof fragment;
+	} else {
+		return 0;
+	}
+	k->src = p->src;
+	k->dst = p->dst;
+	if (offset) {
+		if (!bpf_map_lookup_elem(&fragments, k))
+			return 0;
+	} else {
+		if (bpf_skb_load_bytes(skb, at, ports, 4))
+			return 0;
+		p->sport = bpf_ntohs(ports[0]);
+		p->dport = bpf_ntohs(ports[1]);
+		make_key(p);
+		struct flow *f = bpf_map_lookup_elem(&flows, &p->key);
+
+		if (!f) {
+			/* The identification may have been another flow's. */
+			bpf_map_delete_elem(&fragments, k);
+			return 0;
+		}
+		if (!(f->live >> (p->from & 1) & 1) && !stale(c, worker_of(c, &p->key)))
+			return 1;
+		bpf_map_update_elem(&fragments, k, &one, BPF_ANY);
+	}
+	skb->mark = (skb->mark & ~c->mark_mask) | c->mark;
+	return 0;
+}
+
 static __always_inline int track(struct __sk_buff *skb, __u32 l3, int from_engine)
 {
 	struct packet p = { .l3 = l3 };
@@ -552,6 +810,8 @@ static __always_inline int track(struct __sk_buff *skb, __u32 l3, int from_engin
 	if (!parse_tcp(skb, &p)) {
 		if (p.protocol == PROTO_ICMP || p.protocol == PROTO_ICMPV6)
 			on_icmp(skb, c, &p);
+		else if ((p.protocol == 255 || p.protocol == PROTO_FRAGMENT) && on_fragment(skb, l3))
+			return TC_ACT_SHOT;
 		return TC_ACT_OK;
 	}
 	__u8 opening = p.flags & (TCP_SYN | TCP_ACK | TCP_RST);
@@ -564,7 +824,8 @@ static __always_inline int track(struct __sk_buff *skb, __u32 l3, int from_engin
 	make_key(&p);
 	__u32 worker = worker_of(c, &p.key);
 
-	if (from_engine && c->making[worker & (MAX_WORKERS - 1)])
+	/* What answer_probe() sends by the TUN meanwhile bears our mark already. */
+	if (from_engine && c->making[worker & (MAX_WORKERS - 1)] && (skb->mark & c->mark_mask) != c->mark)
 		return make_socket(skb, c, &p, worker);
 	struct flow *f = bpf_map_lookup_elem(&flows, &p.key);
 
@@ -578,6 +839,7 @@ static __always_inline int track(struct __sk_buff *skb, __u32 l3, int from_engin
 					__sync_fetch_and_or(&f->live, CATCHING_UP);
 					return to_engine(skb, c, worker);
 				}
+				return deliver(skb, c, &p, f, worker);
 			}
 			skb->mark = (skb->mark & ~c->mark_mask) | c->mark;
 			return TC_ACT_OK;
@@ -653,18 +915,36 @@ int track_engine(struct __sk_buff *skb)
 	return track(skb, 0, 1);
 }
 
+/* A listener that could make no socket resets the ACK that it got (tcp_rcv_state_process()). That ACK was ours: its end
+ * must not hear of it. No socket of ours faces that end yet, so no other reset can be on its way to it. */
+static __always_inline int is_refusal(const struct packet *p, const struct flow *f)
+{
+	__u32 zero = 0;
+	const struct config *c = bpf_map_lookup_elem(&config, &zero);
+
+	if (!c || !c->making[worker_of(c, &p->key) & (MAX_WORKERS - 1)])
+		return 0;
+	if (f)
+		return !(f->live >> ((p->from & 1) ^ 1) & 1);
+	const struct handshake *h = bpf_map_lookup_elem(&handshakes, &p->key);
+
+	return h && h->state == HELD;
+}
+
 /* What our sockets send looks as forwarding would have left it: the other end's TTL less one, its DSCP, its flow
  * label, and a timestamp echo from the first segment on (TCP_REPAIR leaves ts_recent 0). */
 static __always_inline int dress(struct __sk_buff *skb, __u32 l3)
 {
 	struct packet p = { .l3 = l3 };
 
-	/* Forwarded packets belong to no socket. */
-	if (!skb->sk || !parse_tcp(skb, &p))
+	/* Forwarded packets have come in somewhere. */
+	if (skb->ingress_ifindex || !parse_tcp(skb, &p))
 		return TC_ACT_OK;
 	make_key(&p);
 	struct flow *f = bpf_map_lookup_elem(&flows, &p.key);
 
+	if (p.flags & TCP_RST && is_refusal(&p, f))
+		return TC_ACT_SHOT;
 	if (!f)
 		return TC_ACT_OK;
 	struct side *mine = &f->side[p.from & 1], *other = &f->side[(p.from & 1) ^ 1];
@@ -690,18 +970,15 @@ static __always_inline int dress(struct __sk_buff *skb, __u32 l3)
 			bpf_skb_store_bytes(skb, l3 + 1, &tos, 1, 0);
 		}
 	}
-	if ((other->has & mine->has & HAS_TS) && p.options >= 12 && !(p.flags & TCP_RST)) {
-		struct {
-			__be32 head, val, ecr;
-		} ts;
+	struct timestamps ts;
 
-		if (bpf_skb_load_bytes(skb, p.l4 + 20, &ts, 12) == 0 && ts.head == bpf_htonl(0x0101080a) &&
-		    ts.ecr == 0) {
-			__be32 ecr = bpf_htonl(other->tsval);
-
-			bpf_l4_csum_replace(skb, p.l4 + 16, 0, ecr, 4);
-			bpf_skb_store_bytes(skb, p.l4 + 20 + 8, &ecr, 4, 0);
+	if (!(p.flags & TCP_RST) && load_timestamps(skb, &p, f, &ts)) {
+		if (ts.ecr == 0) {
+			ts.ecr = bpf_htonl(other->tsval);
+			put_number(skb, &p, 28, 0, other->tsval);
 		}
+		f->stamp[p.from & 1] = bpf_ntohl(ts.val);
+		f->echo[p.from & 1] = bpf_ntohl(ts.ecr);
 	}
 	return TC_ACT_OK;
 }

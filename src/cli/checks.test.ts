@@ -16,6 +16,7 @@ function facts(changes: Partial<Facts> = {}, sysctls: Record<string, string | nu
     capabilities: '000001ffffffffff',
     ip: 'iproute2-6.1.0',
     sysctl: (path) => values[path] ?? null,
+    kernelFunction: () => true,
     ...changes,
   };
 }
@@ -41,6 +42,8 @@ describe('system checks of doctor', () => {
     ['no IPv6', facts({}, { 'net/ipv6/conf/all/forwarding': null }), ['ipv6 forwarding: warning']],
     ['strict rp_filter', facts({}, { 'net/ipv4/conf/all/rp_filter': '1' }), ['rp_filter: missing']],
     ['src_valid_mark', facts({}, { 'net/ipv4/conf/all/src_valid_mark': '1' }), ['src_valid_mark: missing']],
+    ['no request sockets', facts({ kernelFunction: () => false }), ['request sockets: warning']],
+    ['no SYN cookies', facts({}, { 'net/ipv4/tcp_syncookies': '0' }), ['request sockets: warning']],
   ])('with %s', (_name, given, expected) => {
     expect(faults(given)).toEqual(expected);
     for (const check of systemChecks(given)) expect(check.mend === undefined).toBe(check.state === 'ok');

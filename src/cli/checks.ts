@@ -17,6 +17,8 @@ export interface Facts {
   /** Output of `ip -V`. */
   ip: string | null;
   sysctl(path: string): string | null;
+  /** Whether the running kernel offers this function to its programs. Source: /sys/kernel/btf/vmlinux. */
+  kernelFunction(name: string): boolean;
 }
 
 const oldestKernel = [5, 15] as const;
@@ -33,6 +35,7 @@ export function systemChecks(facts: Facts): Check[] {
     forwardingCheck(facts, 'ipv6', 'net/ipv6/conf/all/forwarding'),
     reversePathCheck(facts),
     markCheck(facts),
+    requestSocketCheck(facts),
   ];
 }
 
@@ -102,4 +105,23 @@ function markCheck({ sysctl }: Facts): Check {
       'on: the mark of taken flows makes every source look like an address of this machine, and is dropped',
     mend: 'sysctl -w net.ipv4.conf.all.src_valid_mark=0',
   };
+}
+
+/** Without them every takeover is by TCP_REPAIR: slower, and flows that use ECN are forwarded. */
+function requestSocketCheck({ kernelFunction, sysctl }: Facts): Check {
+  const name = 'request sockets';
+  const without = 'takeovers go by TCP_REPAIR, at half the speed, and flows with ECN are forwarded';
+  if (!kernelFunction('bpf_sk_assign_tcp_reqsk')) {
+    return {
+      name,
+      state: 'warning',
+      found: `not in this kernel: ${without}`,
+      mend: 'boot Linux 6.9 or newer',
+    };
+  }
+  if (sysctl('net/ipv4/tcp_syncookies') === '0') {
+    const mend = 'sysctl -w net.ipv4.tcp_syncookies=1';
+    return { name, state: 'warning', found: `off with the SYN cookies: ${without}`, mend };
+  }
+  return { name, state: 'ok', found: 'two calls make a socket, ECN included' };
 }

@@ -73,7 +73,16 @@ function readFacts(): Facts {
     capabilities: /^CapEff:\s*([0-9a-f]+)/m.exec(readText('/proc/self/status') ?? '')?.[1] ?? null,
     ip: ip.error || ip.status !== 0 ? null : ip.stdout.trim(),
     sysctl: (path) => readText(`/proc/sys/${path}`),
+    kernelFunction: (name) => readBytes('/sys/kernel/btf/vmlinux')?.includes(`\0${name}\0`) ?? false,
   };
+}
+
+function readBytes(path: string): Buffer | null {
+  try {
+    return readFileSync(path);
+  } catch {
+    return null;
+  }
 }
 
 function readText(path: string): string | null {

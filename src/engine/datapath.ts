@@ -10,7 +10,7 @@ import { close } from '../kernel/socket.js';
 import { openTun } from '../kernel/tun.js';
 import type { CompiledRule } from '../policy/rules.js';
 import { EngineError } from './errors.js';
-import { Config, kernelCounters, MAX_RULES, MAX_WORKERS, RULE_BYTES } from './layout.js';
+import { Config, kernelCounters, MAX_RULES, MAX_WORKERS, RULE_BYTES, Setting } from './layout.js';
 import {
   addLocalDelivery,
   destroyForeignSockets,
@@ -155,6 +155,7 @@ export class Datapath {
       value.setUint16(at + 66, rule.hi, true);
       value.setUint8(at + 68, rule.action === 'forward' ? 1 : 0);
       value.setUint8(at + 69, rule.rule);
+      value.setUint8(at + 70, (rule.ecnOff ? Setting.ECN_OFF : 0) | (rule.strip ? Setting.STRIP : 0));
     });
     const key = new Uint8Array(new Uint32Array([next]).buffer);
     const result = mapUpdate(this.#object.map('rule_banks'), key, new Uint8Array(value.buffer));
@@ -202,9 +203,10 @@ export class Datapath {
   /** How often each TCP option kind kept a flow from being taken. */
   byOption(): Record<string, number> {
     const found: Record<string, number> = {};
-    for (let kind = 0; kind < 256; kind++) {
+    for (let kind = 0; kind < 258; kind++) {
       const n = sumPerCpu(this.maps.unsupported, kind);
-      if (n > 0) found[optionNames[kind] ?? String(kind)] = n;
+      const name = optionNames[kind] ?? String(kind);
+      if (n > 0) found[name] = (found[name] ?? 0) + n;
     }
     return found;
   }
@@ -222,14 +224,21 @@ export class Datapath {
   }
 }
 
-/** IANA's names for what two ordinary sockets cannot carry. */
+/** Options that two ordinary sockets cannot carry, by their kinds at IANA; an offer of AccECN by flags alone counts as 172. */
 const optionNames: Record<number, string> = {
+  2: 'tinyMss',
   19: 'md5',
   29: 'tcpAo',
   30: 'mptcp',
+  34: 'fastOpen',
   69: 'eno',
   172: 'accEcn',
   174: 'accEcn',
+  253: 'experimental',
+  254: 'experimental',
+  // Behind the kinds of TCP: what the IP header holds.
+  256: 'ipOptions',
+  257: 'extensionHeaders',
 };
 
 /** Takes our programs off an interface, and the clsact qdisc with them when nobody else uses it. */

@@ -18,6 +18,7 @@ import {
 } from './layout.js';
 import type { FromWorker } from './messages.js';
 import { HoldBudget, Pending } from './pending.js';
+import type { Relaying } from './relaying.js';
 import type { RuleActions } from './rule-actions.js';
 import { CLIENT, Identity, SERVER, type TakenFlow } from './taken.js';
 import { EcnLost } from './takeover.js';
@@ -25,6 +26,8 @@ import { EcnLost } from './takeover.js';
 const PACKET = 65536;
 /** Packets read in one go, so that what waits for one decision is put to it together. */
 const BATCH = 256;
+/** So many batches later, all that was held for a flow when it was taken has been read: under load the TUN never is empty. */
+const MOST_READS = 2;
 
 /** A decision inside the worker: at once. */
 export type DecideHere = (candidate: Candidate) => Decision;
@@ -37,7 +40,8 @@ export class Intake {
   readonly #pending = new Map<string, Pending>();
   readonly #byId = new Map<number, Pending>();
   readonly #fresh: Pending[] = [];
-  readonly #behind = new Set<TakenFlow>();
+  /** Flows whose held segments may not all be delivered, and how many batches were read since. */
+  readonly #behind = new Map<TakenFlow, number>();
   readonly #budget = new HoldBudget();
   #nextId = 0;
   draining = false;
@@ -45,6 +49,7 @@ export class Intake {
   constructor(
     readonly tun: number,
     readonly table: FlowTable,
+    readonly relaying: Relaying,
     readonly direct: DirectData,
     readonly counters: Counters,
     readonly actions: RuleActions,
@@ -66,10 +71,15 @@ export class Intake {
     // What came meanwhile for a flow that was just taken has to go before what its sockets get by themselves.
     while (this.#behind.size > 0) {
       const empty = this.#read(BATCH);
-      if (!empty) return;
-      for (const flow of this.#behind) this.table.goLive(flow);
-      this.#behind.clear();
+      for (const [flow, reads] of this.#behind) {
+        if (!empty && reads < MOST_READS) this.#behind.set(flow, reads + 1);
+        else {
+          this.#behind.delete(flow);
+          this.table.goLive(flow);
+        }
+      }
       this.#considerAll(now);
+      if (!empty) return;
     }
   }
 
@@ -102,7 +112,8 @@ export class Intake {
         flow.heldSyns.push(this.#copy(length));
       } else {
         this.#reinject(this.#buffer, length);
-        this.#behind.add(flow);
+        // What the tracker has sent here since the takeover (CATCHING_UP): more of it may follow.
+        if (!this.#behind.has(flow)) this.#behind.set(flow, 0);
       }
       return;
     }
@@ -124,6 +135,8 @@ export class Intake {
       this.#reinject(this.#buffer, length);
       return;
     }
+    // Its end would drop it, too; what is decided on, and passed on by hand, must be what was sent.
+    if (!view.checksumIsRight(this.#buffer)) return;
     const pending = new Pending(++this.#nextId, key, new Identity(this.#key, this.#handshake));
     const packet = this.#copy(length);
     if (!this.#budget.hold(pending, packet)) {
@@ -200,12 +213,14 @@ export class Intake {
   /** Milliseconds until a decision is late; -1: none is out. */
   nextDue(now: number): number {
     if (this.#byId.size === 0) return -1;
+    if (this.#byId.size === 0) return -1;
     const [first] = this.#byId.values();
     return Math.max(0, (first as Pending).due - now);
   }
 
   /** Forwards what has waited too long. The map's order is that in which decisions were asked for. */
   expire(now: number): void {
+    if (this.#byId.size === 0) return;
     for (const pending of this.#byId.values()) {
       if (pending.due > now) return;
       const message = `decide took more than ${this.decideTimeoutMs} ms, the flow is forwarded`;
@@ -287,10 +302,10 @@ export class Intake {
       if (!sent) this.table.abort(flow);
     } else {
       for (const packet of packets) this.#reinject(packet, packet.length);
-      this.#behind.add(flow);
+      this.#behind.set(flow, 0);
     }
     // After the first bytes are on their way.
-    if (decision === 'relay') this.table.watch(flow);
+    if (decision === 'relay') this.relaying.watch(flow);
     else {
       this.post({
         type: 'flow',

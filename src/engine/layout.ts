@@ -6,7 +6,8 @@ export const SIDE_BYTES = 20;
 export const HANDSHAKE_BYTES = 64;
 export const FLOW_LIVE = 2 * SIDE_BYTES;
 export const CATCHING_UP = 4;
-export const FLOW_BYTES = FLOW_LIVE + 4;
+/** Behind `live` come six words that the kernel program keeps for itself; zero at first. */
+export const FLOW_BYTES = FLOW_LIVE + 28;
 export const HANDSHAKE_STATE = 40;
 export const HANDSHAKE_CLIENT = 44;
 export const HANDSHAKE_RULE = 45;
@@ -20,6 +21,8 @@ export const Has = { MSS: 1, WSCALE: 2, SACK: 4, TS: 8, ECN: 16, SCALED_WINDOW: 
 export const MAX_WORKERS = 16;
 export const MAX_RULES = 256;
 export const RULE_BYTES = 72;
+/** Of struct rule. */
+export const Setting = { ECN_OFF: 1, STRIP: 2 } as const;
 
 /** Offsets in struct config. */
 export const Config = {

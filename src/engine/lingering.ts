@@ -8,6 +8,9 @@ import { CLIENT, SERVER, type Side, type TakenFlow } from './taken.js';
 
 export const LINGER_MS = 60_000;
 
+/** Asked for once a turn of the loop, and nearly always this. */
+const none: readonly [TakenFlow, Side][] = [];
+
 export class Lingering {
   /** For each side, the flow and its deadline. All wait equally long, so that the order of insertion is that of deadlines. */
   readonly #deadlines: [Map<TakenFlow, number>, Map<TakenFlow, number>] = [new Map(), new Map()];
@@ -22,7 +25,8 @@ export class Lingering {
   }
 
   /** Takes out those that have waited long enough, and still do. */
-  take(now: number): [TakenFlow, Side][] {
+  take(now: number): readonly [TakenFlow, Side][] {
+    if (this.#deadlines[CLIENT].size === 0 && this.#deadlines[SERVER].size === 0) return none;
     const late: [TakenFlow, Side][] = [];
     for (const side of [CLIENT, SERVER] as const) {
       for (const [flow, deadline] of this.#deadlines[side]) {

@@ -6,7 +6,16 @@
  * waits in a pipe.
  */
 import { E } from '../kernel/ffi.js';
-import { recv, send, setNoDelay, shutdownWrite, wouldBlock, write } from '../kernel/socket.js';
+import {
+  atUrgentMark,
+  recv,
+  send,
+  sendUrgent,
+  setNoDelay,
+  shutdownWrite,
+  wouldBlock,
+  write,
+} from '../kernel/socket.js';
 import { PIPE_BYTES, PipePool, splice } from '../kernel/splice.js';
 import type { Direction, Side, TakenFlow } from './taken.js';
 
@@ -34,9 +43,11 @@ export function pump(flow: TakenFlow, from: Side): PumpResult {
       direction.bytes += n;
     }
     while (direction.pending) {
-      const n = send(target, direction.pending, direction.pending.length);
+      const { pending } = direction;
+      const n = direction.pendingUrgent ? sendUrgent(target, pending) : send(target, pending, pending.length);
       if (n < 0) return wouldBlock(n) ? 'blocked' : 'targetFailed';
       direction.bytes += n;
+      direction.pendingUrgent = false;
       direction.pending = n === direction.pending.length ? null : direction.pending.subarray(n);
     }
     if (direction.eof) {
@@ -48,7 +59,11 @@ export function pump(flow: TakenFlow, from: Side): PumpResult {
       releasePipe(flow, from);
       return 'ended';
     }
-    const n = direction.streaming ? fillPipe(flow, from, source) : passSmall(flow, from, source, target);
+    const n = direction.urgent
+      ? passToMark(flow, from, source, target)
+      : direction.streaming
+        ? fillPipe(flow, from, source)
+        : passSmall(flow, from, source, target);
     if (n === 0) direction.eof = true;
     else if (n < 0) {
       if (n === -E.EPIPE) return 'targetFailed';
@@ -90,6 +105,27 @@ function passSmall(flow: TakenFlow, from: Side, source: number, target: number):
   if (n === SMALL) direction.streaming = true;
   // The FIN was there before the read, and the read did not fill the buffer: there is nothing behind it.
   else if (direction.finNext) direction.eof = true;
+  return n;
+}
+
+/**
+ * Reads up to the urgent mark, at which the kernel stops by itself, and then the one byte behind it, which goes on with a
+ * mark of its own (RFC 9293 section 3.8.5; the mark is on the byte as RFC 6093 section 2.1 has it).
+ */
+function passToMark(flow: TakenFlow, from: Side, source: number, target: number): number {
+  const direction = flow.directions[from];
+  if (!atUrgentMark(source)) return passSmall(flow, from, source, target);
+  const n = recv(source, buffer, 1);
+  if (n <= 0) return n;
+  direction.urgent = false;
+  sendAtOnce(direction, target);
+  const sent = sendUrgent(target, buffer);
+  if (sent < 0 && !wouldBlock(sent)) return -E.EPIPE;
+  if (sent === 1) direction.bytes++;
+  else {
+    direction.pending = buffer.slice(0, 1);
+    direction.pendingUrgent = true;
+  }
   return n;
 }
 

@@ -33,6 +33,10 @@ export class Direction {
   readToEnd = false;
   /** Its FIN is in the queue behind what we have not read, and nothing else is. */
   finNext = false;
+  /** Urgent data is there or on its way: bytes are read up to its mark, never spliced past it. */
+  urgent = false;
+  /** `pending` is the one byte that carries the mark. */
+  pendingUrgent = false;
   eof = false;
   finSent = false;
   /** TCP_NODELAY is set on the target: from the second send on, so that what an end sent at once goes on at once. */

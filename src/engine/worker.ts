@@ -7,9 +7,11 @@ import { write } from '../kernel/socket.js';
 import { Counters } from './counters.js';
 import { DirectData } from './direct.js';
 import { FlowTable } from './flow-table.js';
+import { Handled } from './handled.js';
 import { type DecideHere, Intake } from './intake.js';
 import { Config } from './layout.js';
 import type { FromWorker, ToWorker, WorkerData } from './messages.js';
+import { Relaying } from './relaying.js';
 import { RuleActions } from './rule-actions.js';
 import type { Side, TakenFlow } from './taken.js';
 import { Takeover } from './takeover.js';
@@ -43,17 +45,19 @@ const reinject = (packet: Uint8Array): void => {
   write(data.tun, packet, packet.length);
 };
 const table = new FlowTable(
-  epoll,
   { flows: data.flows, handshakes: data.handshakes },
   new Takeover(request),
   counters,
   onEnd,
   reinject,
 );
+const relaying = new Relaying(epoll, table);
+const handled = new Handled(epoll, table);
 const direct = new DirectData(counters, reinject);
 const intake = new Intake(
   data.tun,
   table,
+  relaying,
   direct,
   counters,
   new RuleActions(data.actions),
@@ -72,7 +76,7 @@ function onMessage(message: ToWorker): void {
       break;
     case 'relay': {
       const flow = table.get(message.id, message.generation);
-      if (flow) table.relay(flow, [message.toServer, message.toClient]);
+      if (flow) relaying.adopt(flow, [message.toServer, message.toClient]);
       break;
     }
     case 'reset': {
@@ -82,7 +86,7 @@ function onMessage(message: ToWorker): void {
     }
     case 'sideClosed': {
       const flow = table.get(message.id, message.generation);
-      if (flow) table.orphan(flow, message.side);
+      if (flow) handled.orphan(flow, message.side);
       break;
     }
     case 'list':
@@ -106,8 +110,8 @@ function onMessage(message: ToWorker): void {
 }
 
 function timeout(now: number): number {
-  if (table.busy) return 0;
-  let wait = table.restless ? RESTLESS_MS : HEARTBEAT_MS;
+  if (relaying.busy || intake.behind) return 0;
+  let wait = relaying.restless ? RESTLESS_MS : HEARTBEAT_MS;
   const acknowledgement = direct.nextDue(now);
   if (acknowledgement >= 0) wait = Math.min(wait, acknowledgement);
   const decision = intake.nextDue(now);
@@ -125,7 +129,9 @@ function turn(): void {
     const generation = epoll.generation(i);
     if (generation !== NOT_A_FLOW) {
       const flow = table.get(tag >>> 1, generation);
-      if (flow) table.onEvent(flow, (tag & 1) as Side, epoll.events(i));
+      const side = (tag & 1) as Side;
+      if (flow?.orphaned[side]) handled.onEvent(flow, side);
+      else if (flow) relaying.onEvent(flow, side, epoll.events(i));
     } else if (tag === TAG_TUN) held = true;
     else {
       silence(data.wake);
@@ -135,7 +141,9 @@ function turn(): void {
   }
   const now = Date.now();
   direct.acknowledge(now);
-  table.settle(now);
+  relaying.settle(now);
+  handled.settle(now);
+  table.reap();
   // Last, so that a port used again finds its old flow cleaned up.
   // With nothing else to do there is most likely one packet, and a second read would find nothing; if there are more,
   // epoll says so at once.
@@ -143,7 +151,7 @@ function turn(): void {
   intake.expire(now);
   if (drainUntil && (table.byKey.size === 0 || now > drainUntil)) {
     for (const flow of [...table.byKey.values()]) table.abort(flow);
-    table.settle(now);
+    table.reap();
     drainUntil = 0;
     post({ type: 'drained' });
   }

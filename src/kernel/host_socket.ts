@@ -11,6 +11,8 @@ const SOCK_NONBLOCK = 0o4000;
 const SOCK_CLOEXEC = 0o2000000;
 const SOL_SOCKET = 1;
 const SO_ERROR = 4;
+const SOL_TCP = 6;
+const TCP_MD5SIG = 14;
 const SIOCATMARK = 0x8905;
 const MSG_NOSIGNAL = 0x4000;
 const POLLIN = 0x1;
@@ -44,6 +46,7 @@ export const hostOptions: Record<string, [level: number, name: number, words: 1 
   TCP_WINDOW_CLAMP: [6, 10, 1],
   TCP_QUICKACK: [6, 12, 1],
   TCP_USER_TIMEOUT: [6, 18, 1],
+  TCP_FASTOPEN: [6, 23, 1],
   IPV6_UNICAST_HOPS: [41, 16, 1],
   IPV6_MTU_DISCOVER: [41, 23, 1],
   IPV6_MTU: [41, 24, 1],
@@ -78,10 +81,11 @@ const pollCall = libc.func('int poll(void *, ulong, int)');
 
 const orErrno = (result: number): number => (result < 0 ? -errno() : Number(result));
 
-export function hostSocket(family: 4 | 6): number {
-  return orErrno(
-    socketCall(family === 4 ? AF_INET : AF_INET6, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0),
-  );
+export const protocols = { TCP: 6, MPTCP: 262 } as const;
+
+export function hostSocket(family: 4 | 6, protocol: keyof typeof protocols = 'TCP'): number {
+  const type = SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC;
+  return orErrno(socketCall(family === 4 ? AF_INET : AF_INET6, type, protocols[protocol]));
 }
 
 /** `address` is 16 bytes, IPv4 v4-mapped. `flowLabel` goes into sin6_flowinfo. */
@@ -146,6 +150,15 @@ export function getHostOption(fd: number, option: string): number {
   const words = new Int32Array(count);
   const result = getCall(fd, level, name, new Uint8Array(words.buffer), new Uint32Array([words.byteLength]));
   return result < 0 ? -errno() : (words[0] as number);
+}
+
+/** Sign what goes to `address`, and want what comes from it signed (RFC 2385): `struct tcp_md5sig`. */
+export function setMd5Key(fd: number, family: 4 | 6, address: Uint8Array, key: Uint8Array): number {
+  const bytes = new Uint8Array(216);
+  bytes.set(sockaddr(family, address, 0));
+  new DataView(bytes.buffer).setUint16(130, key.length, true);
+  bytes.set(key, 136);
+  return orErrno(setCall(fd, SOL_TCP, TCP_MD5SIG, bytes, bytes.length));
 }
 
 function optionOf(option: string): [number, number, 1 | 2] {

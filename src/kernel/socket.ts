@@ -19,6 +19,8 @@ const TCP_MAXSEG = 2;
 const TCP_INFO = 11;
 const SIOCOUTQ = 0x5411;
 const SIOCINQ = 0x541b;
+const SIOCATMARK = 0x8905;
+const MSG_OOB = 1;
 const MSG_NOSIGNAL = 0x4000;
 const MSG_MORE = 0x8000;
 export const SHUT_WR = 1;
@@ -127,6 +129,16 @@ export function send(fd: number, buffer: Uint8Array, length: number, more = fals
   return n < 0 ? -errno() : n;
 }
 
+/** Sends one byte with the urgent mark on it. Returns 1, or -errno. */
+export function sendUrgent(fd: number, byte: Uint8Array): number {
+  const n = sendCall(fd, byte, 1, MSG_NOSIGNAL | MSG_OOB);
+  return n < 0 ? -errno() : n;
+}
+
+/** True when the next byte to be read is the urgent one (tcp(7), SIOCATMARK). */
+export const atUrgentMark = (fd: number): boolean =>
+  ioctlCall(fd, SIOCATMARK, wordBytes) === 0 && word[0] !== 0;
+
 export function read(fd: number, buffer: Uint8Array, length: number): number {
   const n = readCall(fd, buffer, length);
   return n < 0 ? -errno() : n;
@@ -172,6 +184,12 @@ export function payloadSent(fd: number, queued = false): number {
   if (getsockoptCall(fd, SOL_TCP, TCP_INFO, infoBytes, length) < 0) return 0;
   const sent = Number(info.getBigUint64(200, true) - info.getBigUint64(208, true));
   return queued ? sent + info.getUint32(144, true) : sent;
+}
+
+/** The smoothed round-trip time in milliseconds (TCP_INFO, tcpi_rtt), 0 before it was measured. */
+export function roundTripMs(fd: number): number {
+  length[0] = 216;
+  return getsockoptCall(fd, SOL_TCP, TCP_INFO, infoBytes, length) < 0 ? 0 : info.getUint32(68, true) / 1000;
 }
 
 /** Bytes sent and not yet acknowledged, plus those not sent (tcp(7), SIOCOUTQ). */

@@ -44,6 +44,12 @@ control: /run/desplice.sock
     ]);
   });
 
+  it('reads the settings of a rule', () => {
+    expect(load('rules: [{ports: [1], ecn: off, unsupported: strip}]').rules).toEqual([
+      { ports: [1], action: 'relay', ecn: 'off', unsupported: 'strip' },
+    ]);
+  });
+
   it('follows anchors', () => {
     expect(load('rules:\n  - ports: &p [80]\n  - ports: *p\n    action: forward').rules[1]?.ports).toEqual([
       80,
@@ -63,6 +69,22 @@ control: /run/desplice.sock
       /^d\.yaml:3:10: rules\[0\]\.to\[0\]: found "here", expected an address/,
     ],
     ['an action', 'rules:\n  - ports: [80]\n    action: peek', /^d\.yaml:3:13: .*"peek".*not available yet/],
+    [
+      'ECN',
+      'rules:\n  - ports: [80]\n    ecn: on',
+      /^d\.yaml:3:10: rules\[0\]\.ecn: found ecn "on", expected off/,
+    ],
+    ['ECN left empty', 'rules:\n  - ports: [80]\n    ecn:', /^d\.yaml:3:.*found ecn nothing, expected off/],
+    [
+      'what to do with options',
+      'rules:\n  - ports: [80]\n    unsupported: [strip]',
+      /^d\.yaml:3:18: rules\[0\]\.unsupported: found unsupported a list, expected strip/,
+    ],
+    [
+      'settings of what is forwarded',
+      'rules:\n  - ports: [80]\n    action: forward\n    ecn: off',
+      /^d\.yaml:2:3: rules: rule 1 says action forward and ecn: off/,
+    ],
     [
       'an unknown key',
       'interfaces: [a]\ninterface: b',
@@ -120,6 +142,8 @@ control: /run/desplice.sock
         'from',
         'to',
         'action',
+        'ecn',
+        'unsupported',
         'limits',
         ': ',
         '\n',

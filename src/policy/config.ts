@@ -3,7 +3,7 @@ import { z } from 'zod';
 import { parseCidr } from './cidr.js';
 import { quote, UsageError } from './errors.js';
 import { parsePortList } from './ports.js';
-import { compileRules, parseAction, type RuleInput } from './rules.js';
+import { checkSetting, compileRules, parseAction, type RuleInput } from './rules.js';
 
 export interface Config {
   /** Empty when the file names none: the command line has to. */
@@ -22,6 +22,8 @@ const maxFlows = 10_000_000;
 const port = leaf((value) => parsePortList([value as number]));
 const cidr = leaf((value) => parseCidr(value as string));
 const action = leaf((value) => parseAction(value as string));
+const ecn = leaf((value) => checkSetting('ecn', value));
+const unsupported = leaf((value) => checkSetting('unsupported', value));
 
 const schema = z.strictObject({
   interfaces: z.array(leaf(checkInterface)).min(1).optional(),
@@ -32,6 +34,8 @@ const schema = z.strictObject({
         from: z.array(cidr).optional(),
         to: z.array(cidr).optional(),
         action: action.optional(),
+        ecn: ecn.optional(),
+        unsupported: unsupported.optional(),
       }),
     )
     .optional(),
@@ -94,6 +98,8 @@ function toConfig(data: z.infer<typeof schema>): Config {
       ...(rule.from && { from: list(rule.from) }),
       ...(rule.to && { to: list(rule.to) }),
       ...parseAction((rule.action ?? 'relay') as string),
+      ...(rule.ecn !== undefined && { ecn: 'off' as const }),
+      ...(rule.unsupported !== undefined && { unsupported: 'strip' as const }),
     };
   });
 
@@ -163,7 +169,7 @@ function explain(issue: z.core.$ZodIssue, root: unknown): { path: Path; message:
 
 function knownKeys(path: Path): string {
   if (path.length === 0) return 'interfaces, rules, limits, control';
-  return path[0] === 'limits' ? 'flows' : 'ports, from, to, action';
+  return path[0] === 'limits' ? 'flows' : 'ports, from, to, action, ecn, unsupported';
 }
 
 function formatPath(path: Path): string {

@@ -34,8 +34,37 @@ describe('compileRules', () => {
 
   it('takes an empty or absent list for anyone', () => {
     expect(compileRules([{ ports: [80], from: [], action: 'forward' }])).toEqual([
-      { rule: 0, lo: 80, hi: 80, from: null, to: null, action: 'forward', module: null },
+      {
+        rule: 0,
+        lo: 80,
+        hi: 80,
+        from: null,
+        to: null,
+        action: 'forward',
+        ecnOff: false,
+        strip: false,
+        module: null,
+      },
     ]);
+  });
+
+  it('reads the settings of a rule', () => {
+    expect(compileRules([{ ports: [80], ecn: 'off' }])).toMatchObject([{ ecnOff: true, strip: false }]);
+    expect(compileRules([{ ports: [80], unsupported: 'strip' }])).toMatchObject([
+      { ecnOff: false, strip: true },
+    ]);
+  });
+
+  it.each([
+    [{ ports: [1], ecn: 'on' }, /found ecn "on", expected off/],
+    [{ ports: [1], ecn: false }, /found ecn false, expected off/],
+    [{ ports: [1], unsupported: null }, /found unsupported nothing, expected strip/],
+    [{ ports: [1], unsupported: 'forward' }, /found unsupported "forward", expected strip/],
+    [{ ports: [1], ecn: 'off', action: 'forward' }, /rule 1 says action forward and ecn: off/],
+    [{ ports: [1], unsupported: 'strip', action: 'forward' }, /action forward and unsupported: strip/],
+  ])('refuses %j', (rule, message) => {
+    expect(() => compileRules([rule as RuleInput])).toThrow(message);
+    expect(() => compileRules([rule as RuleInput])).toThrow(UsageError);
   });
 
   it('says how many rows are too many', () => {

@@ -14,6 +14,11 @@ export interface RuleInput {
   to?: string[] | undefined;
   /** Default: relay. */
   action?: Action | undefined;
+  /** `off`: the offer of ECN is taken out of the SYN, so that the ends agree on none. Default: as the ends agree. */
+  ecn?: 'off' | undefined;
+  /** `strip`: TCP options that two ordinary sockets cannot carry are taken out of the SYN, where the ends can do without
+   *  them. Default: such a connection is forwarded. */
+  unsupported?: 'strip' | undefined;
   /** The module of `handle=MODULE`, when the action came from the command line or the configuration. */
   module?: string | undefined;
 }
@@ -27,11 +32,20 @@ export interface CompiledRule {
   from: Cidr | null;
   to: Cidr | null;
   action: Action;
+  ecnOff: boolean;
+  strip: boolean;
   module: string | null;
 }
 
 /** The kernel program walks the table once for each handshake; this bounds that walk. */
 export const maxCompiledRules = 256;
+
+/** What each setting can be. Absent means the default, which has no word of its own. */
+const settings = {
+  ecn: { word: 'off', without: 'the ends agree on ECN as they like' },
+  unsupported: { word: 'strip', without: 'connections with such an option are forwarded' },
+} as const;
+export type Setting = keyof typeof settings;
 
 const actionHint = 'Write relay, forward or handle=MODULE.';
 
@@ -59,7 +73,18 @@ export function compileRules(rules: readonly RuleInput[]): CompiledRule[] {
     const from = compileSide(input.from, 'from');
     const to = compileSide(input.to, 'to');
     const action = checkAction(input.action ?? 'relay');
+    const ecnOff = checkSetting('ecn', input.ecn);
+    const strip = checkSetting('unsupported', input.unsupported);
     const rows = ports.length * from.length * to.length;
+
+    if (action === 'forward' && (ecnOff || strip)) {
+      const name = ecnOff ? 'ecn' : 'unsupported';
+
+      throw new UsageError(
+        `rule ${rule + 1} says action forward and ${name}: ${settings[name].word}, but what is forwarded is left as it is`,
+        `Leave ${name} out, or let the rule relay or handle.`,
+      );
+    }
 
     if (compiled.length + rows > maxCompiledRules) {
       throw new UsageError(
@@ -71,7 +96,17 @@ export function compileRules(rules: readonly RuleInput[]): CompiledRule[] {
     for (const f of from) {
       for (const t of to) {
         for (const { lo, hi } of ports) {
-          compiled.push({ rule, lo, hi, from: f, to: t, action, module: input.module ?? null });
+          compiled.push({
+            rule,
+            lo,
+            hi,
+            from: f,
+            to: t,
+            action,
+            ecnOff,
+            strip,
+            module: input.module ?? null,
+          });
         }
       }
     }
@@ -111,6 +146,15 @@ function checkAction(action: string): Action {
 
   if (known) return known;
   throw unknownAction(action);
+}
+
+/** Whether the setting is made. */
+export function checkSetting(name: Setting, value: unknown): boolean {
+  const { word, without } = settings[name];
+
+  if (value === undefined) return false;
+  if (value === word) return true;
+  throw new UsageError(`found ${name} ${quote(value)}, expected ${word}`, `Leave it out, and ${without}.`);
 }
 
 function unknownAction(action: unknown): UsageError {

@@ -1,6 +1,6 @@
 /** Two timelines of the same exchange, compared: a list of what differs, each by a name that a list of exceptions can use. */
 import type { Direction } from './connection.js';
-import { type EventKind, grows, type Timeline, type TimelineEvent } from './timeline.js';
+import { ackOfNothing, type EventKind, grows, type Timeline, type TimelineEvent } from './timeline.js';
 
 export interface Difference {
   /** `fin.ack`, `rst.missing`, `ack.header`, … */
@@ -34,30 +34,28 @@ export function compareTimelines(left: Timeline, right: Timeline): Difference[] 
 const timing: readonly EventKind[] = ['ack', 'again', 'probe'];
 
 /**
- * What one direction says, without repetitions and bare acknowledgements. The other direction no longer cuts runs of data, nor
- * does the order in which the pieces of a run arrived.
+ * What one direction says, without repetitions and bare acknowledgements: first the runs of data, then the rest. Neither the other
+ * direction nor a control segment cuts a run, nor does the order in which its pieces arrived; where a control segment stands is
+ * in its sequence number.
  */
 function told(timeline: Timeline, direction: Direction): TimelineEvent[] {
-  const events: TimelineEvent[] = [];
-  let run: TimelineEvent[] = [];
-  const finishRun = () => {
-    for (const piece of run.sort((a, b) => a.seq - b.seq)) {
-      const last = events.at(-1);
-      if (!last || !grows(last, piece)) events.push(piece);
-    }
-    run = [];
-  };
-  for (const event of timeline.events) {
-    if (event.direction !== direction || timing.includes(event.kind)) continue;
-    // The urgent mark lies within a run.
-    if (event.kind !== 'data' && event.kind !== 'urgent') finishRun();
-    if (event.kind === 'data') run.push({ ...event });
-    // A router complains once for each segment that was on its way.
-    else if (event.kind !== 'icmp' || !events.some((each) => keyOf(each) === keyOf(event)))
-      events.push({ ...event });
+  const mine = timeline.events.filter(
+    (event) => event.direction === direction && !timing.includes(event.kind),
+  );
+  const runs: TimelineEvent[] = [];
+  const pieces = mine.filter(({ kind }) => kind === 'data').sort((a, b) => a.seq - b.seq);
+  for (const piece of pieces) {
+    const copy = { ...piece };
+    const last = runs.at(-1);
+    if (!last || !grows(last, copy)) runs.push(copy);
   }
-  finishRun();
-  return events;
+  const others: TimelineEvent[] = [];
+  for (const event of mine.filter(({ kind }) => kind !== 'data')) {
+    // A router complains once for each segment that was on its way.
+    if (event.kind === 'icmp' && others.some((each) => keyOf(each) === keyOf(event))) continue;
+    others.push(event);
+  }
+  return [...runs, ...others];
 }
 
 function compareEvents(left: TimelineEvent[], right: TimelineEvent[], direction: Direction): Difference[] {
@@ -159,7 +157,8 @@ function looks({ header, notes }: TimelineEvent): string {
 }
 
 function lastAck({ events }: Timeline, direction: Direction): number {
-  return Math.max(-1, ...events.filter((e) => e.direction === direction).map(({ ack }) => ack ?? -1));
+  const good = events.filter((event) => event.direction === direction && !event.notes.includes(ackOfNothing));
+  return good.reduce((last, { ack }) => Math.max(last, ack ?? -1), -1);
 }
 
 function shown(value: unknown): string {

@@ -3,10 +3,10 @@
  * the connection, data that goes one way in one piece is one event however it was cut, and acknowledgements without
  * data stand apart, since their timing means nothing.
  */
-import { seqDistance } from '../wire/seq.js';
 import { tcpFlags } from '../wire/tcp.js';
 import { type Connection, type ConnectionPacket, type Direction, relative } from './connection.js';
 import type { IcmpError, Packet, Segment } from './packet.js';
+import { isNew, mssOf, newSender, type Sender, timestampNotes } from './sender.js';
 
 export type EventKind = 'syn' | 'data' | 'again' | 'urgent' | 'fin' | 'rst' | 'icmp' | 'ack' | 'probe';
 
@@ -58,25 +58,7 @@ export class LabelNames {
   }
 }
 
-interface Sender {
-  disorderMs: number;
-  isn: number | null;
-  /** Behind the last byte sent, relative. */
-  next: number;
-  /** What lies before `next` and has not been seen: reordered, or lost before this capture. */
-  holes: [start: number, end: number][];
-  /** What its SYN said. */
-  syn: string;
-  mss: number | null;
-  timestamps: boolean;
-  firstTimestamp: { value: number; time: number } | null;
-  lastTimestamp: number;
-  timestampsSent: Set<number>;
-  urgentAt: number;
-}
-
-/** A sender's timestamp clock may be read this much before or after the packet is captured, in ms. */
-const clockTolerance = 100;
+export const ackOfNothing = 'acknowledges what was not sent';
 
 export interface TimelineOptions {
   /** How much later than what was sent behind it a segment may arrive, in ms: on a path that changes the order of packets. */
@@ -109,22 +91,6 @@ export function timelineOf(
     }
   }
   return { connection, events, labels: seen };
-}
-
-function newSender(disorderMs: number): Sender {
-  return {
-    disorderMs,
-    isn: null,
-    next: 0,
-    holes: [],
-    syn: '',
-    mss: null,
-    timestamps: false,
-    firstTimestamp: null,
-    lastTimestamp: 0,
-    timestampsSent: new Set(),
-    urgentAt: -1,
-  };
 }
 
 function segmentEvents(
@@ -197,58 +163,6 @@ function segmentEvents(
   return events;
 }
 
-/** Whether any byte of it is seen for the first time; it counts as seen from now on. */
-function isNew(sender: Sender, start: number, end: number): boolean {
-  if (start > sender.next) sender.holes.push([sender.next, start]);
-  let fresh = end > sender.next;
-  sender.next = Math.max(sender.next, end);
-  sender.holes = sender.holes.flatMap(([from, to]): [number, number][] => {
-    const left = Math.max(from, start);
-    const right = Math.min(to, end);
-    if (left >= right) return [[from, to]];
-    fresh = true;
-    return [
-      ...(from < left ? ([[from, left]] as [number, number][]) : []),
-      ...(right < to ? ([[right, to]] as [number, number][]) : []),
-    ];
-  });
-  return fresh;
-}
-
-/** RFC 9293 MUST-15. */
-function mssOf(receiver: Sender, { version }: Packet): number {
-  return receiver.mss ?? (version === 4 ? 536 : 1220);
-}
-
-function timestampNotes(
-  packet: Packet,
-  { flags, options }: Segment,
-  inOrder: boolean,
-  me: Sender,
-  other: Sender,
-): string[] {
-  const { timestamps } = options;
-  if (!timestamps) return [];
-  const { tsval, tsecr } = timestamps;
-  const notes: string[] = [];
-
-  if (!me.firstTimestamp) {
-    me.firstTimestamp = { value: tsval, time: packet.time };
-    me.lastTimestamp = tsval;
-  }
-  // A bare acknowledgement may be overtaken by the next one, on another processor.
-  const back = seqDistance(me.lastTimestamp, tsval);
-  if (back > (inOrder ? 0 : clockTolerance) + me.disorderMs) notes.push('TSval goes back');
-  if (back < 0) me.lastTimestamp = tsval;
-  const ahead = seqDistance(tsval, me.firstTimestamp.value) - (packet.time - me.firstTimestamp.time) / 1000;
-  if (ahead > clockTolerance) notes.push('TSval runs ahead of the clock');
-  if (flags & tcpFlags.ack && !other.timestampsSent.has(tsecr)) {
-    notes.push(tsecr === 0 ? 'TSecr is 0' : 'TSecr echoes what was not sent');
-  }
-  me.timestampsSent.add(tsval);
-  return notes;
-}
-
 function icmpEvent(
   { direction, packet }: ConnectionPacket,
   { type, code, mtu, quoted }: IcmpError,
@@ -315,18 +229,19 @@ function add(events: TimelineEvent[], event: TimelineEvent): void {
 /** True when `event` has become part of `before`. */
 export function grows(before: TimelineEvent, event: TimelineEvent): boolean {
   if (before.kind !== event.kind || before.header !== event.header) return false;
-  if (before.notes.join() !== event.notes.join()) return false;
   switch (event.kind) {
     case 'data':
-      if (event.seq !== before.end) return false;
+      if (event.seq > before.end || event.seq < before.seq) return false;
+      before.notes = [...new Set([...before.notes, ...event.notes])];
       break;
     case 'ack':
     case 'probe':
     case 'again':
+      if (before.notes.join() !== event.notes.join()) return false;
       break;
     case 'rst':
       // One reset for each segment that meets a closed port.
-      if (before.flags !== event.flags) return false;
+      if (before.flags !== event.flags || before.notes.join() !== event.notes.join()) return false;
       before.packets += event.packets;
       return true;
     default:

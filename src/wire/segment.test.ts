@@ -23,7 +23,7 @@ const segment = fc.boolean().chain((four) =>
     destinationPort: u16,
     seq: u32,
     ack: u32,
-    flags: u8,
+    flags: fc.integer({ min: 0, max: 0x1ff }),
     window: u16,
     options: fc.record({
       mss: fc.option(u16, { nil: undefined }),

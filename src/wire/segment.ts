@@ -29,6 +29,8 @@ export interface SegmentOptions {
   /** Both or neither. */
   tsval?: number | undefined;
   tsecr?: number | undefined;
+  /** Bytes of more options, right behind those above. */
+  more?: readonly number[] | undefined;
 }
 
 /** A whole IP packet with one TCP segment, checksums filled in. */
@@ -91,7 +93,7 @@ function putTcp(
   putU16(packet, at + 2, input.destinationPort);
   putU32(packet, at + 4, input.seq);
   putU32(packet, at + 8, input.ack);
-  packet[at + 12] = ((20 + options.length) / 4) << 4;
+  packet[at + 12] = (((20 + options.length) / 4) << 4) | ((input.flags >> 8) & 1);
   packet[at + 13] = input.flags;
   putU16(packet, at + 14, input.window);
   packet.set(options, at + 20);
@@ -99,7 +101,7 @@ function putTcp(
 }
 
 /** Padded with no-operations to a multiple of 4, the padding in front as Linux does for timestamps alone. */
-function encodeOptions({ mss, windowScale, sackPermitted, tsval, tsecr }: SegmentOptions): Uint8Array {
+function encodeOptions({ mss, windowScale, sackPermitted, tsval, tsecr, more }: SegmentOptions): Uint8Array {
   const bytes: number[] = [];
   const u32 = (value: number) => [value >>> 24, (value >>> 16) & 255, (value >>> 8) & 255, value & 255];
 
@@ -107,5 +109,6 @@ function encodeOptions({ mss, windowScale, sackPermitted, tsval, tsecr }: Segmen
   if (windowScale !== undefined) bytes.push(3, 3, windowScale);
   if (sackPermitted) bytes.push(4, 2);
   if (tsval !== undefined || tsecr !== undefined) bytes.push(8, 10, ...u32(tsval ?? 0), ...u32(tsecr ?? 0));
+  if (more) bytes.push(...more);
   return Uint8Array.from([...Array(-bytes.length & 3).fill(1), ...bytes]);
 }

@@ -1,6 +1,6 @@
 import { type Parsed, u8, u16, u32, wireError } from './bytes.js';
 
-/** RFC 9293 section 3.1, RFC 3168 for the two of ECN. */
+/** RFC 9293 section 3.1, RFC 3168 for two of ECN, RFC 9768 for the third, which lies in the byte before. */
 export const tcpFlags = {
   fin: 0x01,
   syn: 0x02,
@@ -10,6 +10,7 @@ export const tcpFlags = {
   urg: 0x20,
   ece: 0x40,
   cwr: 0x80,
+  ae: 0x100,
 } as const;
 
 export interface TcpOptions {
@@ -66,7 +67,7 @@ export function parseTcp(bytes: Uint8Array, start = 0, end = bytes.length): Pars
     seq: u32(bytes, start + 4),
     ack: u32(bytes, start + 8),
     dataOffset,
-    flags: u8(bytes, start + 13),
+    flags: u16(bytes, start + 12) & 0x1ff,
     window: u16(bytes, start + 14),
     options: parseTcpOptions(bytes, start + 20, start + dataOffset),
   };

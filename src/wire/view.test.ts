@@ -54,6 +54,9 @@ describe('SegmentView', () => {
           expect([view.source, view.destination]).toEqual([src, dst]);
           const at = view.payloadOffset;
           expect(packet.subarray(at, at + view.payloadLength)).toEqual(payload);
+          expect(view.checksumIsRight(packet)).toBe(true);
+          packet[packet.length - 1] = (packet[packet.length - 1] as number) ^ 1;
+          expect(view.checksumIsRight(packet)).toBe(false);
         },
       ),
     );

@@ -2,6 +2,8 @@
  * A view over one IP packet with a TCP segment in it, reused from packet to packet so that reading one makes no garbage.
  * It trusts nothing: `parse` is false for whatever is cut short, fragmented or not TCP.
  */
+import { tcpChecksum } from './checksum.js';
+
 export const Flag = { FIN: 1, SYN: 2, RST: 4, PSH: 8, ACK: 16, URG: 32 } as const;
 
 const V4_MAPPED = [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff];
@@ -18,6 +20,8 @@ export class SegmentView {
   flags = 0;
   ttl = 0;
   tos = 0;
+  /** Where the TCP header lies in the packet. */
+  headerOffset = 0;
   /** Where the payload lies in the packet. */
   payloadOffset = 0;
   payloadLength = 0;
@@ -63,6 +67,7 @@ export class SegmentView {
     if (protocol !== 6 || end > length || at + 20 > end) return false;
     const header = ((packet[at + 12] as number) >> 4) * 4;
     if (header < 20 || at + header > end) return false;
+    this.headerOffset = at;
     this.sourcePort = u16(packet, at);
     this.destinationPort = u16(packet, at + 2);
     this.sequence = u32(packet, at + 4);
@@ -71,6 +76,12 @@ export class SegmentView {
     this.payloadOffset = at + header;
     this.payloadLength = end - at - header;
     return true;
+  }
+
+  /** Whether the TCP checksum of the packet that was parsed is right. */
+  checksumIsRight(packet: Uint8Array): boolean {
+    const end = this.payloadOffset + this.payloadLength;
+    return tcpChecksum(this.source, this.destination, packet, this.headerOffset, end) === 0;
   }
 }
 

@@ -84,7 +84,98 @@ export const differences: readonly Allowed[] = [
     covers: ({ name, forwarding, desplice }) =>
       name === 'icmp.missing' || (name === 'call' && withoutPathMtu(forwarding) === withoutPathMtu(desplice)),
   },
+  {
+    name: 'reset-by-a-socket',
+    reason:
+      'where a closed port answers late data by a bare RST, our socket, which has acknowledged that data, resets with ACK and timestamps (RFC 9293 section 3.10.4); either ends the connection at once (section 3.10.7.4)',
+    onRequest: true,
+    covers: ({ name }) => name === 'rst.flags' || name === 'rst.ack' || name === 'rst.header',
+  },
+  {
+    name: 'buffered-in-the-middle',
+    reason:
+      'our socket grants a window of its own (RFC 9293 section 3.8.6), so that an end can have sent more than the other has room for: its reset then ends a longer stream, may be repeated for acknowledgements that are still on their way, and waits for as long as the other end goes on acknowledging',
+    onRequest: true,
+    covers: ({ name, where }) => name === 'data.end' || (name.startsWith('rst.') && !where.endsWith('<)')),
+  },
+  {
+    name: 'challenged-in-the-middle',
+    reason:
+      'a RST or SYN that the kernel of an end would challenge or ignore (RFC 5961) is challenged or ignored by the socket in the middle and gets no further; who sent it sees the same',
+    onRequest: true,
+    covers: ({ name, where }) => /^(rst|syn)\.missing$/.test(name) && where.startsWith('at the server'),
+  },
+  {
+    name: 'option-in-mid-flow',
+    reason:
+      'an unknown option in a segment after the takeover ends at the socket in the middle: the handshake did not announce it, and RFC 9293 MUST-6 has the receiver ignore it',
+    onRequest: true,
+    covers: ({ name, where }) => /^data\.(end|missing)$/.test(name) && where.startsWith('at the server'),
+  },
+  {
+    name: 'sorted-in-the-middle',
+    reason:
+      'segments that overlap, conflict or come out of order are put in order by our socket, so that the other end sees each byte once (RFC 9293 section 3.10.7.4); which of them count is compared by what the ends read',
+    onRequest: true,
+    covers: ({ name }) => name === 'data.end' || name === 'data.missing',
+  },
+  {
+    name: 'forged-stays-here',
+    reason:
+      'a segment that is no part of the connection is dropped or challenged (RFC 5961) by our socket as the end would have done it, and does not reach the end; the answer to it is compared',
+    onRequest: true,
+    covers: ({ name, forwarding, desplice }) =>
+      /^(data\.end|(data|rst|syn)\.missing)$/.test(name) ||
+      // A forged acknowledgement of more than was sent.
+      (name === 'data.notes' && forwarding === 'acknowledges what was not sent') ||
+      (name === 'ack.last' && Number(forwarding) > Number(desplice)),
+  },
+  {
+    name: 'waits-in-the-middle',
+    reason:
+      'data for an end with a closed window has left its sender and waits in the middle, up to the buffers of two sockets and a pipe: a split connection (RFC 3135 section 2.4)',
+    onRequest: true,
+    covers: ({ name, forwarding, desplice }) => name === 'data.end' && Number(desplice) > Number(forwarding),
+  },
+  {
+    name: 'timeout-as-reset',
+    reason:
+      'no packet makes a kernel report ETIMEDOUT: where data of an end was acknowledged in the middle and is not by the other end, the reset of RFC 9293 section 3.10.8 (USER TIMEOUT) reaches the end instead of its own timer',
+    onRequest: true,
+    covers: ({ name, forwarding, desplice }) =>
+      name === 'rst.extra' ||
+      (name === 'call' && /ETIMEDOUT$/.test(forwarding) && /ECONNRESET$/.test(desplice)),
+  },
+  {
+    name: 'stripped',
+    reason:
+      'the rule says `unsupported: strip`: NOPs stand where the option stood, and AccECN is offered as classic ECN',
+    onRequest: true,
+    covers: ({ name, where, forwarding, desplice }) =>
+      (where === 'at the server, >' || where === 'at the client, <') &&
+      ((name === 'syn.detail' && withoutForeign(forwarding) === desplice) ||
+        (name === 'syn.flags' && forwarding === 'SYN ECE CWR AE' && desplice === 'SYN ECE CWR')),
+  },
+  {
+    name: 'no-ecn',
+    reason: 'the rule says `ecn: off`: the flags that offer ECN do not pass',
+    onRequest: true,
+    covers: ({ name, where, forwarding, desplice }) =>
+      where === 'at the server, >' &&
+      name === 'syn.flags' &&
+      /^SYN ECE CWR( AE)?$/.test(forwarding) &&
+      desplice === 'SYN',
+  },
 ];
+
+/** The options of a SYN as `unsupported: strip` leaves them: NOPs in the place of what is foreign. */
+function withoutForeign(detail: string): string {
+  const nops = (_: string, data = '') =>
+    Array(2 + data.length / 2)
+      .fill('nop')
+      .join(',');
+  return detail.replaceAll(/option \d+(?: ([0-9a-f]+))?/g, nops);
+}
 
 function withoutPathMtu(call: string): string {
   return call.startsWith('TCP_INFO = ') ? call.replace(/(sendMss|pathMtu) \d+/g, '$1') : call;

@@ -50,7 +50,11 @@ export class Rig {
       prefix: this.prefix,
       serverAliases: this.options.serverAliases,
     });
-    this.before = systemState(this.lab);
+    // Links come up, and IPv6 gets its routes, a moment after they were told to.
+    await waitFor('links that are up', () => {
+      this.before = systemState(this.lab);
+      return !this.before.includes('linkdown') && this.before.includes('local 2001:db8:1::1 dev toclient');
+    });
     if (this.options.run !== null) this.engine = await this.startEngine(this.options.run ?? ['-p', watched]);
   }
 

@@ -3,9 +3,11 @@ import net from 'node:net';
 import { afterEach, expect, it } from 'vitest';
 import { Counters } from '../../src/engine/counters.js';
 import { FlowTable } from '../../src/engine/flow-table.js';
+import { Handled } from '../../src/engine/handled.js';
 import { HANDSHAKE_BYTES, KEY_BYTES } from '../../src/engine/layout.js';
 import { LINGER_MS } from '../../src/engine/lingering.js';
 import { CLIENT, Identity, SERVER, TakenFlow } from '../../src/engine/taken.js';
+import { Takeover } from '../../src/engine/takeover.js';
 import { Epoll } from '../../src/kernel/epoll.js';
 import { duplicate, TcpState, tcpState } from '../../src/kernel/socket.js';
 import { waitFor } from './harness.js';
@@ -39,44 +41,48 @@ async function connection(): Promise<{ fd: number; peer: net.Socket; errors: str
 
 interface Rig {
   table: FlowTable;
+  handled: Handled;
   flow: TakenFlow;
   ends: [Awaited<ReturnType<typeof connection>>, Awaited<ReturnType<typeof connection>>];
   ended: () => boolean;
   counters: Counters;
 }
 
-async function handled(clock: () => number): Promise<Rig> {
+async function handledFlow(clock: () => number): Promise<Rig> {
   const counters = new Counters();
   let ended = false;
   const onEnd = () => {
     ended = true;
   };
-  const table = new FlowTable(new Epoll(), { flows: -1, handshakes: -1 }, counters, onEnd, () => {}, clock);
+  const table = new FlowTable({ flows: -1, handshakes: -1 }, new Takeover(null), counters, onEnd, () => {});
+  const handled = new Handled(new Epoll(), table, clock);
   const identity = new Identity(new Uint8Array(KEY_BYTES), new Uint8Array(HANDSHAKE_BYTES));
   const flow = new TakenFlow(0, 1, 'key', identity, 'handle');
   flow.state = 'handle';
   const ends: Rig['ends'] = [await connection(), await connection()];
   flow.fds[CLIENT] = ends[CLIENT].fd;
   flow.fds[SERVER] = ends[SERVER].fd;
-  return { table, flow, ends, ended: () => ended, counters };
+  return { table, handled, flow, ends, ended: () => ended, counters };
 }
 
 const inState = (fd: number, state: number) => waitFor(`state ${state}`, () => tcpState(fd) === state);
 
 it('is reset a minute after its FIN was acknowledged, and not before', async () => {
   let now = 1_000_000;
-  const { table, flow, ends, ended, counters } = await handled(() => now);
-  table.orphan(flow, CLIENT);
-  table.orphan(flow, SERVER);
+  const { table, handled, flow, ends, ended, counters } = await handledFlow(() => now);
+  handled.orphan(flow, CLIENT);
+  handled.orphan(flow, SERVER);
   for (const side of [CLIENT, SERVER] as const) {
     await inState(flow.fds[side], TcpState.FIN_WAIT2);
-    table.onEvent(flow, side, 0);
+    handled.onEvent(flow, side);
   }
   now += LINGER_MS - 1;
-  table.settle(now);
+  handled.settle(now);
+  table.reap();
   expect(flow.finished).toBe(false);
   now += 1;
-  table.settle(now);
+  handled.settle(now);
+  table.reap();
   expect(ended()).toBe(true);
   expect(flow.fds).toEqual([-1, -1]);
   expect(counters.get('reset')).toBe(1);
@@ -86,23 +92,25 @@ it('is reset a minute after its FIN was acknowledged, and not before', async () 
 
 it('waits as long as its peer likes while the FIN itself is not acknowledged or the peer has ended', async () => {
   let now = 1_000_000;
-  const { table, flow, ends, ended, counters } = await handled(() => now);
-  table.orphan(flow, CLIENT);
+  const { table, handled, flow, ends, ended, counters } = await handledFlow(() => now);
+  handled.orphan(flow, CLIENT);
   await inState(flow.fds[CLIENT], TcpState.FIN_WAIT2);
-  table.onEvent(flow, CLIENT, 0);
+  handled.onEvent(flow, CLIENT);
   // The client ends within its minute; the server's socket is still in the handler's hands, for hours.
   ends[CLIENT].peer.end();
   await inState(flow.fds[CLIENT], TcpState.CLOSE);
   now += 100 * LINGER_MS;
-  table.settle(now);
+  handled.settle(now);
+  table.reap();
   expect(flow.finished).toBe(false);
   expect(ends[CLIENT].errors).toEqual([]);
   ends[SERVER].peer.end();
   await waitFor('CLOSE_WAIT', () => tcpState(flow.fds[SERVER]) === 8);
-  table.orphan(flow, SERVER);
+  handled.orphan(flow, SERVER);
   await inState(flow.fds[SERVER], TcpState.CLOSE);
-  table.onEvent(flow, SERVER, 0);
-  table.settle(now);
+  handled.onEvent(flow, SERVER);
+  handled.settle(now);
+  table.reap();
   expect(ended()).toBe(true);
   expect(counters.get('closed')).toBe(1);
   expect(counters.get('reset')).toBe(0);

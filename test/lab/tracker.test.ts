@@ -1,199 +1,48 @@
-/**
- * The kernel program, packet by packet, in the kernel (BPF_PROG_TEST_RUN): what it forwards, what it holds, what it
- * counts. For packets that no ordinary program sends.
- */
-import koffi from 'koffi';
-import { beforeAll, describe, expect, it } from 'vitest';
-import { Config, kernelCounters, MAX_RULES, RULE_BYTES } from '../../src/engine/layout.js';
-import { BpfObject, mapUpdate, sumPerCpu } from '../../src/kernel/bpf.js';
-import { mmapShared } from '../../src/kernel/ffi.js';
+/** What the kernel program forwards, what it holds, what it counts. For packets that no ordinary program sends. */
+import { describe, expect, it } from 'vitest';
 import { parseAddress } from '../../src/wire/address.js';
 import { buildTcpSegment } from '../../src/wire/segment.js';
 import { Flag } from '../../src/wire/view.js';
+import { withHeaders, withOptions } from './ip-changes.js';
+import {
+  conversation,
+  counted,
+  DOT1AD,
+  DOT1Q,
+  frameOf,
+  freshPort,
+  HELD,
+  OK,
+  PORT,
+  run,
+  runFrame,
+  useProgram,
+} from './test-run.js';
 
-const OK = 0;
-const HELD = 7; // TC_ACT_REDIRECT
-const PORT = 80;
+useProgram();
 
-const runOptions = koffi.struct('bpf_test_run_opts', {
-  sz: 'size_t',
-  data_in: 'void *',
-  data_out: 'void *',
-  data_size_in: 'uint32_t',
-  data_size_out: 'uint32_t',
-  ctx_in: 'void *',
-  ctx_out: 'void *',
-  ctx_size_in: 'uint32_t',
-  ctx_size_out: 'uint32_t',
-  retval: 'uint32_t',
-  repeat: 'int',
-  duration: 'uint32_t',
-  flags: 'uint32_t',
-  cpu: 'uint32_t',
-  batch_size: 'uint32_t',
-});
-const testRun = koffi
-  .load('libbpf.so.1')
-  .func('bpf_prog_test_run_opts', 'int', ['int', koffi.inout(koffi.pointer(runOptions))]);
-
-let object: BpfObject;
-let heartbeat: BigUint64Array;
-
-beforeAll(() => {
-  object = new BpfObject(new URL('../../dist/bpf/tracker.bpf.o', import.meta.url).pathname);
-  const config = mmapShared(object.map('config'), Config.bytes);
-  const view = new DataView(config);
-  heartbeat = new BigUint64Array(config, Config.heartbeat, 1);
-  view.setUint32(Config.tun, 1, true);
-  view.setUint32(Config.workers, 1, true);
-  view.setUint32(Config.ruleCount, 1, true);
-  view.setUint8(Config.ports + (PORT >> 3), 1 << (PORT & 7));
-  const rules = new DataView(new ArrayBuffer(RULE_BYTES * MAX_RULES));
-  rules.setUint16(64, PORT, true);
-  rules.setUint16(66, PORT, true);
-  mapUpdate(object.map('rule_banks'), new Uint8Array(4), new Uint8Array(rules.buffer));
-});
-
-const DOT1Q = 0x8100;
-const DOT1AD = 0x88a8;
-
-/** An Ethernet frame, with 802.1Q tags of these kinds. The TCI would pass for the beginning of an IPv4 header. */
-function frameOf(packet: Uint8Array, tags: readonly number[] = []): Uint8Array {
-  const u16 = (value: number) => [value >> 8, value & 0xff];
-  const type = (packet[0] as number) >> 4 === 4 ? 0x0800 : 0x86dd;
-  const tagged = tags.flatMap((kind) => [...u16(kind), ...u16(0x4578)]);
-  return Uint8Array.from([...new Uint8Array(12), ...tagged, ...u16(type), ...packet]);
-}
-
-/** Runs one frame through the program of an Ethernet interface; returns the verdict, and the frame as it left it. */
-function runFrame(frame: Uint8Array): { verdict: number; left: Uint8Array } {
-  const left = new Uint8Array(frame.length + 64);
-  heartbeat[0] = process.hrtime.bigint();
-  const options = {
-    sz: koffi.sizeof(runOptions),
-    data_in: frame,
-    data_out: left,
-    data_size_in: frame.length,
-    data_size_out: left.length,
-    ctx_in: null,
-    ctx_out: null,
-    ctx_size_in: 0,
-    ctx_size_out: 0,
-    retval: 0,
-    repeat: 1,
-    duration: 0,
-    flags: 0,
-    cpu: 0,
-    batch_size: 0,
-  };
-  expect(testRun(object.program('track_ethernet'), options)).toBe(0);
-  return { verdict: options.retval, left: left.slice(0, options.data_size_out) };
-}
-
-const run = (packet: Uint8Array): number => runFrame(frameOf(packet)).verdict;
-
-function counted<T>(action: () => T): { counts: Record<string, number>; result: T } {
-  const read = () => kernelCounters.map((_, i) => sumPerCpu(object.map('counters'), i));
-  const before = read();
-  const result = action();
-  const after = read();
-  const counts: Record<string, number> = {};
-  kernelCounters.forEach((name, i) => {
-    const n = (after[i] as number) - (before[i] as number);
-    if (n) counts[name] = n;
-  });
-  return { counts, result };
-}
-
-let nextPort = 20_000;
-
-/** A connection whose packets are changed by `wrap` on their way: IP options, extension headers. */
-function conversation(
-  version: 4 | 6,
-  wrap: (packet: Uint8Array) => Uint8Array = (packet) => packet,
-  send: (packet: Uint8Array) => number = run,
-) {
-  const port = nextPort++;
-  const text = version === 4 ? ['192.0.2.2', '198.51.100.2'] : ['2001:db8:1::2', '2001:db8:2::2'];
-  const [client, server] = text.map((t) => parseAddress(t)) as [Uint8Array, Uint8Array];
-  const segment = (from: 'client' | 'server', flags: number, seq: number, ack: number, more: object = {}) =>
-    send(
-      wrap(
-        buildTcpSegment({
-          src: from === 'client' ? client : server,
-          dst: from === 'client' ? server : client,
-          sourcePort: from === 'client' ? port : PORT,
-          destinationPort: from === 'client' ? PORT : port,
-          seq,
-          ack,
-          flags,
-          window: 1000,
-          ttl: 64,
-          tos: 0,
-          options: flags & Flag.SYN ? { mss: 1460, sackPermitted: true } : {},
-          ...more,
-        }),
-      ),
-    );
-  return {
-    segment,
-    syn: (more?: object) => segment('client', Flag.SYN, 1000, 0, more),
-    synAck: (more?: object) => segment('server', Flag.SYN | Flag.ACK, 5000, 1001, more),
-    ack: () => segment('client', Flag.ACK, 1001, 5001),
-    data: (ack = 5001) => segment('client', Flag.ACK | Flag.PSH, 1001, ack, { payload: new Uint8Array(10) }),
-    shake() {
-      return [this.syn(), this.synAck(), this.ack()];
-    },
-  };
-}
-
-/** Puts so many bytes of NOP options (RFC 791 section 3.1) behind the IPv4 header. */
-const withOptions = (bytes: number) => (packet: Uint8Array) => {
-  const out = new Uint8Array(packet.length + bytes);
-  out.set(packet.subarray(0, 20));
-  out.fill(1, 20, 20 + bytes);
-  out.set(packet.subarray(20), 20 + bytes);
-  out[0] = 0x45 + bytes / 4;
-  out[2] = out.length >> 8;
-  out[3] = out.length & 0xff;
-  return out;
-};
-
-/** Puts extension headers of 8 bytes each in front of the TCP header (RFC 8200 section 4). */
-const withHeaders =
-  (...kinds: number[]) =>
-  (packet: Uint8Array) => {
-    const extra = kinds.length * 8;
-    const out = new Uint8Array(packet.length + extra);
-    out.set(packet.subarray(0, 40));
-    out.set(packet.subarray(40), 40 + extra);
-    out[6] = kinds[0] as number;
-    kinds.forEach((_, i) => {
-      out[40 + i * 8] = kinds[i + 1] ?? 6;
-    });
-    const payload = out.length - 40;
-    out[4] = payload >> 8;
-    out[5] = payload & 0xff;
-    return out;
-  };
+const wraps: [string, 4 | 6, (packet: Uint8Array) => Uint8Array][] = [
+  ['4 bytes of IPv4 options', 4, withOptions(4)],
+  ['40 bytes of IPv4 options', 4, withOptions(40)],
+  ['a hop-by-hop header', 6, withHeaders(0)],
+  ['hop-by-hop, routing and destination headers', 6, withHeaders(0, 43, 60)],
+];
 
 describe('the tracker holds the first data', () => {
-  const ways: [string, 4 | 6, ((packet: Uint8Array) => Uint8Array)?][] = [
-    ['of IPv4', 4],
-    ['of IPv6', 6],
-    ['behind 4 bytes of IPv4 options', 4, withOptions(4)],
-    ['behind 40 bytes of IPv4 options', 4, withOptions(40)],
-    ['behind a hop-by-hop header', 6, withHeaders(0)],
-    ['behind hop-by-hop, routing and destination headers', 6, withHeaders(0, 43, 60)],
-  ];
-  for (const [what, version, wrap] of ways) {
-    it(what, () => {
-      const flow = conversation(version, wrap);
-      const { counts, result } = counted(() => [...flow.shake(), flow.data()]);
-      expect(result).toEqual([OK, OK, OK, HELD]);
-      expect(counts).toEqual({ seen: 1, completed: 1 });
-    });
-  }
+  it.each([4, 6] as const)('of IPv%s', (version) => {
+    const flow = conversation(version);
+    const { counts, result } = counted(() => [...flow.shake(), flow.data()]);
+    expect(result).toEqual([OK, OK, OK, HELD]);
+    expect(counts).toEqual({ seen: 1, completed: 1 });
+  });
+
+  it.each(wraps)('behind %s, when the handshake had none', (_what, version, wrap) => {
+    let sent = 0;
+    const flow = conversation(version, (packet) => (++sent > 2 ? wrap(packet) : packet));
+    const { counts, result } = counted(() => [...flow.shake(), flow.data()]);
+    expect(result).toEqual([OK, OK, OK, HELD]);
+    expect(counts).toEqual({ seen: 1, completed: 1 });
+  });
 
   it('and all that follows, both ways, also when the third ACK was lost', () => {
     const flow = conversation(4);
@@ -253,6 +102,24 @@ describe('the tracker looks behind tags in the frame', () => {
 });
 
 describe('the tracker forwards, and counts once', () => {
+  it.each(wraps)('a SYN with %s, which our sockets could not carry on', (_what, version, wrap) => {
+    const flow = conversation(version, wrap);
+    const { counts, result } = counted(() => [...flow.shake(), flow.data()]);
+    expect(result).toEqual([OK, OK, OK, OK]);
+    expect(counts).toEqual({ seen: 1, unsupportedOption: 1 });
+  });
+
+  it('what was acknowledged and never seen', () => {
+    const flow = conversation(4);
+    const { counts, result } = counted(() => {
+      flow.shake();
+      flow.segment('server', Flag.ACK, 5001, 1101);
+      return flow.data();
+    });
+    expect(result).toBe(OK);
+    expect(counts).toEqual({ seen: 1, completed: 1, asymmetric: 1 });
+  });
+
   it('a connection that ends without data', () => {
     const flow = conversation(4);
     const { counts } = counted(() => {
@@ -326,7 +193,7 @@ describe('the tracker forwards, and counts once', () => {
     const packet = buildTcpSegment({
       src: parseAddress('192.0.2.2') as Uint8Array,
       dst: parseAddress('198.51.100.2') as Uint8Array,
-      sourcePort: nextPort++,
+      sourcePort: freshPort(),
       destinationPort: PORT,
       seq: 1,
       ack: 0,

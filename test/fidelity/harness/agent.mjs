@@ -22,7 +22,8 @@ const buffer = new Uint8Array(1 << 18);
 const now = () => performance.now();
 
 const calls = {
-  socket: (family) => host.hostSocket(family),
+  socket: (family, protocol) => host.hostSocket(family, protocol),
+  md5Key: (fd, family, address, key) => host.setMd5Key(fd, family, parseAddress(address), Buffer.from(key)),
   bind: (fd, family, address, port) => host.hostBind(fd, family, parseAddress(address), port),
   listen: (fd, backlog) => host.hostListen(fd, backlog),
   shutdown: (fd, how) => host.hostShutdown(fd, how),
@@ -47,6 +48,16 @@ const calls = {
     const result = host.hostConnect(fd, family, parseAddress(address), port, flowLabel);
     if (result !== EINPROGRESS) return result;
     return (await host.whenReady(fd, 'write', ms)) ? host.pendingError(fd) : TIMEOUT;
+  },
+
+  /** Connects by sendto(2) with MSG_FASTOPEN and bytes 0 to `count` of the stream: how many of them went along. */
+  async connectWithData(fd, family, address, port, count, seed, ms) {
+    const data = patternBytes(seed, 0, count);
+    const { MSG_FASTOPEN } = host.messageFlags;
+    const result = host.hostSendTo(fd, data, MSG_FASTOPEN, family, parseAddress(address), port);
+    if (result !== EINPROGRESS) return result;
+    if (!(await host.whenReady(fd, 'write', ms))) return TIMEOUT;
+    return host.pendingError(fd);
   },
 
   /** Sends bytes `offset` to `offset + count` of the stream `seed`: how many the kernel took, and what stopped it. */
@@ -112,9 +123,10 @@ const calls = {
     if (value !== undefined) writeFileSync(file, String(value));
     return before;
   },
-  sockets: (port) =>
+  /** What `ss` says of the connections to this server port; `side`: `sport`, `dport` or both. */
+  sockets: (port, ...sides) =>
     new Promise((resolve, reject) => {
-      const filter = ['-Htano', `( sport = :${port} or dport = :${port} )`];
+      const filter = ['-Htano', `( ${sides.map((side) => `${side} = :${port}`).join(' or ')} )`];
       execFile('ss', filter, (error, stdout) => (error ? reject(error) : resolve(stdout)));
     }),
   /** The same with what TCP_INFO says, one line a socket. */

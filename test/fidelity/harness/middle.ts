@@ -1,6 +1,7 @@
 /** What a scenario may know of the middle: the two sockets that stand there in the ends' place. */
 import type { Agent } from './agent.js';
-import type { End } from './host.js';
+import type { End } from './place.js';
+import { Sysctls } from './sysctls.js';
 
 /** One of our sockets, as `ss -i` shows it. */
 export interface Leg {
@@ -14,24 +15,24 @@ export interface Leg {
 }
 
 export class Middle {
-  readonly #sysctls = new Map<string, string>();
+  readonly #sysctls: Sysctls;
 
   constructor(
     readonly agent: Agent,
     readonly port: number,
     /** False under plain forwarding: there is nothing in the middle. */
     readonly engine: boolean,
-  ) {}
-
-  /** Sets a sysctl of the middle for the rest of the scenario. */
-  async sysctl(path: string, value: string | number): Promise<void> {
-    const before = await this.agent.call<string>('sysctl', path, value);
-    if (!this.#sysctls.has(path)) this.#sysctls.set(path, before);
+  ) {
+    this.#sysctls = new Sysctls(agent);
   }
 
-  async clean(): Promise<void> {
-    for (const [path, value] of this.#sysctls) await this.agent.call('sysctl', path, value);
-    this.#sysctls.clear();
+  /** Sets a sysctl of the middle for the rest of the scenario. */
+  sysctl(path: string, value: string | number): Promise<void> {
+    return this.#sysctls.sysctl(path, value);
+  }
+
+  clean(): Promise<void> {
+    return this.#sysctls.restore();
   }
 
   /** The socket that faces this end; null under plain forwarding, or when there is none. */

@@ -3,7 +3,7 @@ import { compareTimelines, type Difference } from '../../../src/timeline/compare
 import { renderSideBySide } from '../../../src/timeline/render.js';
 import type { Timeline } from '../../../src/timeline/timeline.js';
 import { type Allowed, allowed } from '../differences.js';
-import type { Path } from './path.js';
+import { firstPorts, type Path } from './path.js';
 import { Play } from './play.js';
 import type { Scenario } from './scenario.js';
 import { formatEntry } from './transcript.js';
@@ -27,7 +27,7 @@ export interface Verdict {
   milliseconds: number;
 }
 
-let nextPort = 10_000;
+const nextPort: Record<keyof typeof firstPorts, number> = { ...firstPorts };
 
 export async function judge(
   scenario: Scenario,
@@ -35,7 +35,7 @@ export async function judge(
   paths: { forwarding: Path; desplice: Path },
 ): Promise<Verdict> {
   const began = performance.now();
-  const port = nextPort++;
+  const port = nextPort[scenario.rule ?? 'default']++;
   const plain = new Play(paths.forwarding, scenario, family, port);
   const taken = new Play(paths.desplice, scenario, family, port);
   let found: Found[] = [];
@@ -61,7 +61,7 @@ export async function judge(
   if (paths.desplice.engine) found.push(...middle(scenario, taken));
   const judged = found.map((each) => ({ ...each, allowed: allowed(each, scenario) }));
   return {
-    broken: plain.stopped,
+    broken: plain.stopped ?? plain.unseen(),
     wrong: judged.filter((each) => !each.allowed),
     byDesign: judged.filter((each): each is Found & { allowed: Allowed } => each.allowed !== undefined),
     picture,

@@ -1,5 +1,5 @@
 /** One of the two labs: client, middle and server with a capture and an agent at each end, with or without desplice. */
-import { mkdtempSync, rmSync } from 'node:fs';
+import { cpSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { callControl } from '../../../src/control/client.js';
@@ -13,9 +13,15 @@ import type { PathConditions } from './scenario.js';
 /** `control` is a second `forwarding`. */
 export type Kind = 'forwarding' | 'desplice' | 'control';
 
-/** Every scenario has a port of its own, of these. */
-export const firstPort = 10_000;
-export const lastPort = 29_999;
+/** Every scenario has a port of its own, of those of its rule. */
+export const firstPorts = { default: 10_000, ecnOff: 26_000, strip: 28_000 } as const;
+const rules = `rules:
+  - ports: [10000-25999]
+  - { ports: [26000-27999], ecn: off }
+  - { ports: [28000-29999], unsupported: strip }
+`;
+
+const notSocket = (path: string) => !path.endsWith('.sock');
 
 export interface RawAddresses {
   4: string;
@@ -40,7 +46,7 @@ export class Path {
   ) {
     const prefix = `${process.env.DESPLICE_TEST_PREFIX ?? 'dsp-test'}-fidelity-${kind}`;
     this.lab = labUp('inline', { ...conditions, prefix });
-    this.#folder = mkdtempSync(join(tmpdir(), `desplice-fidelity-${kind}-`));
+    this.#folder = mkdtempSync(join(tmpdir(), `${prefix}-`));
   }
 
   static async up(kind: Kind, conditions: PathConditions): Promise<Path> {
@@ -69,24 +75,26 @@ export class Path {
       ...ends.map(async (role) => {
         this.captures[role] = await Capture.start(this.lab, role, join(this.#folder, `${role}.pcap`));
       }),
-      this.kind === 'desplice' ? this.#startEngine() : undefined,
+      this.kind === 'desplice' ? this.startEngine() : undefined,
     ]);
+    // Ports that the kernel chooses are never those of a scenario, neither the server's nor `fromPort`.
+    await this.agents.client.call('sysctl', 'ipv4/ip_local_port_range', '45000 65535');
     await this.#addRawHosts();
   }
 
   #offloads(role: Role, device: string): void {
     this.lab.exec(role, ['ethtool', '-K', device, 'tso', 'off', 'gso', 'off', 'gro', 'off']);
+    // One processor receives: two would reorder packets now and then, and an old ACK behind a FIN ends a TIME_WAIT.
+    this.lab.exec(role, ['sh', '-c', `echo 1 > /sys/class/net/${device}/queues/rx-0/rps_cpus`]);
   }
 
-  async #startEngine(): Promise<void> {
+  /** `up` does it for `desplice`. */
+  async startEngine(): Promise<void> {
     const { clientSide, serverSide } = this.lab.interfaces;
-    const args = ['-p', `${firstPort}-${lastPort}`];
-    this.engine = await Engine.start(
-      this.lab,
-      join(this.#folder, 'control.sock'),
-      [clientSide, serverSide],
-      args,
-    );
+    const config = join(this.#folder, 'rules.yaml');
+    writeFileSync(config, rules);
+    const interfaces = [clientSide, serverSide];
+    this.engine = await Engine.start(this.lab, this.#control, interfaces, ['-c', config]);
   }
 
   /** Addresses that no kernel owns, so that none answers: the middle has to be told where they are. */
@@ -107,11 +115,23 @@ export class Path {
   }
 
   stats(): Promise<EngineStats> {
-    return callControl<EngineStats>(this.#control, 'GET', '/v1/stats');
+    return this.#ask<EngineStats>('/v1/stats');
   }
 
   flows(): Promise<FlowInfo[]> {
-    return callControl<FlowInfo[]>(this.#control, 'GET', '/v1/flows');
+    return this.#ask<FlowInfo[]>('/v1/flows');
+  }
+
+  async #ask<T>(what: string): Promise<T> {
+    try {
+      return await callControl<T>(this.#control, 'GET', what);
+    } catch (error) {
+      if (!this.engine || this.engine.running) throw error;
+      const { child, events, stderr } = this.engine;
+      const how = child.signalCode ?? `code ${child.exitCode}`;
+      const last = events.slice(-5).map((event) => JSON.stringify(event));
+      throw new Error(`the engine has ended (${how}): ${stderr}\n${last.join('\n')}`, { cause: error });
+    }
   }
 
   get #control(): string {
@@ -120,10 +140,15 @@ export class Path {
 
   async down(): Promise<void> {
     try {
-      if (this.engine?.running) await this.engine.stop();
+      if (this.engine) {
+        const code = this.engine.running ? await this.engine.stop() : -1;
+        if (code !== 0) throw new Error(`desplice run ended with code ${code}: ${this.engine.stderr}`);
+      }
     } finally {
       await this.lab.stop();
       for (const capture of Object.values(this.captures)) capture.close();
+      const keep = process.env.DESPLICE_FIDELITY_KEEP;
+      if (keep) cpSync(this.#folder, join(keep, this.kind), { recursive: true, filter: notSocket });
       labDown(this.lab.prefix);
       rmSync(this.#folder, { recursive: true, force: true });
     }

@@ -116,7 +116,11 @@ export class Play {
   }
 
   async #sockets(end: EndName): Promise<string[]> {
-    const text = await this.path.agents[end].call<string>('sockets', this.port);
+    const text = await this.path.agents[end].call<string>(
+      'sockets',
+      this.port,
+      end === 'client' ? 'dport' : 'sport',
+    );
     const lines = text.split('\n').filter((line) => line !== '' && !line.startsWith('LISTEN'));
     // State, bytes unread, bytes unacknowledged.
     return lines
@@ -143,8 +147,11 @@ export class Play {
 
   timelines(): Record<EndName, Timeline[]> {
     const labels = new LabelNames();
+    const { randomOptions } = this.scenario;
+    const shown = (end: EndName) =>
+      randomOptions ? this.#packets[end].map(withoutValues) : this.#packets[end];
     const of = (end: EndName) =>
-      connectionsTo(this.port, this.#packets[end]).map((each) => timelineOf(each, labels, this.#disorder));
+      connectionsTo(this.port, shown(end)).map((each) => timelineOf(each, labels, this.#disorder));
     return { client: of('client'), server: of('server') };
   }
 
@@ -152,6 +159,13 @@ export class Play {
   get #disorder(): { disorderMs: number } {
     const { client, server } = this.scenario.path?.path ?? {};
     return { disorderMs: client?.reorder || server?.reorder ? 500 : 0 };
+  }
+
+  /** An end whose capture has shown nothing would be the same as anything. */
+  unseen(): string | undefined {
+    const { client, server } = this.timelines();
+    if (client.length > 0 && server.length > 0) return undefined;
+    return `nothing of it was captured at the ${client.length === 0 ? 'client' : 'server'}`;
   }
 
   async clean(): Promise<void> {
@@ -167,7 +181,7 @@ export class Play {
     for (;;) {
       const [flows, sockets] = await Promise.all([
         this.path.flows(),
-        this.path.agents.middle.call<string>('sockets', this.port),
+        this.path.agents.middle.call<string>('sockets', this.port, 'sport', 'dport'),
       ]);
       const mine = flows.filter(({ server }: FlowInfo) => server.endsWith(`:${this.port}`));
       this.leftovers = [
@@ -178,6 +192,14 @@ export class Play {
       await new Promise((resolve) => setTimeout(resolve, 10));
     }
   }
+}
+
+/** Foreign options by their kinds alone. */
+function withoutValues(packet: Packet): Packet {
+  const { content } = packet;
+  if (content.kind !== 'tcp') return packet;
+  const optionTexts = content.optionTexts.map((text) => text.replace(/^(option \d+) .*/, '$1'));
+  return { ...packet, content: { ...content, optionTexts } };
 }
 
 /** Counters that went up, by their names: `flows.intercepted`, `forwarded.ecn`. */

@@ -3,51 +3,11 @@ import { parseAddress } from '../../../src/wire/address.js';
 import { addressOf, parseIp } from '../../../src/wire/ip.js';
 import { buildTcpSegment, type SegmentOptions } from '../../../src/wire/segment.js';
 import { seqAdd } from '../../../src/wire/seq.js';
-import { parseTcp, type TcpHeader, tcpFlags } from '../../../src/wire/tcp.js';
-import type { Agent } from './agent.js';
-import type { End } from './host.js';
+import { parseTcp, tcpFlags } from '../../../src/wire/tcp.js';
 import { buildIcmpError } from './icmp.js';
 import { patternBytes } from './pattern.mjs';
-import type { Transcript } from './transcript.js';
-
-export interface RawPlace {
-  end: End;
-  agent: Agent;
-  transcript: Transcript;
-  /** The raw host's own address, and the one that it talks to. */
-  address: string;
-  peer: string;
-  /** The raw host on the other link. */
-  rawPeer: string;
-  port: number;
-  /** Link-layer addresses: ours, and the next hop's. */
-  mac: string;
-  gateway: string;
-}
-
-export interface RawSegment extends TcpHeader {
-  payload: Uint8Array;
-}
-
-/** Letters as packetdrill writes them: `S`, `S.`, `P.`, `F.`, `R`; also `U`, `E`, `W` (CWR). */
-export function flagsOf(letters: string): number {
-  const bits: Record<string, number> = {
-    S: tcpFlags.syn,
-    '.': tcpFlags.ack,
-    P: tcpFlags.psh,
-    F: tcpFlags.fin,
-    R: tcpFlags.rst,
-    U: tcpFlags.urg,
-    E: tcpFlags.ece,
-    W: tcpFlags.cwr,
-  };
-  return [...letters].reduce((flags, letter) => {
-    const bit = bits[letter];
-    if (bit === undefined)
-      throw new RangeError(`no TCP flag ${letter}; there are ${Object.keys(bits).join(' ')}`);
-    return flags | bit;
-  }, 0);
-}
+import type { RawPlace } from './place.js';
+import { finish, flagsOf, type RawSegment, type RawSend, spoil } from './raw-segment.js';
 
 export class RawHost {
   readonly #connections: RawConnection[] = [];
@@ -83,29 +43,6 @@ export class RawHost {
   }
 }
 
-function spoil(packet: Uint8Array, what: 'tcp' | 'ip' | 'data'): void {
-  const v4 = (packet[0] as number) >> 4 === 4;
-  // IPv6 has no checksum of its own header (RFC 8200): the TCP checksum covers what matters of it.
-  const at = what === 'data' ? packet.length - 1 : what === 'ip' && v4 ? 10 : v4 ? 36 : 56;
-  packet[at] = (packet[at] as number) ^ 0x55;
-}
-
-export interface RawSend {
-  /** Relative to this end's initial sequence number; default: the next. */
-  seq?: number;
-  /** Relative to the other's; default: all that has come. */
-  ack?: number;
-  /** So many bytes of this end's stream. */
-  length?: number;
-  window?: number;
-  ttl?: number;
-  tos?: number;
-  flowLabel?: number;
-  options?: SegmentOptions;
-  /** The TCP checksum is wrong, or that of the IPv4 header. `data`: it is right, but for other data than what is there. */
-  spoil?: 'tcp' | 'ip' | 'data';
-}
-
 export class RawConnection {
   /** Relative: the SYN is 0, the first byte 1. */
   next = 0;
@@ -113,11 +50,18 @@ export class RawConnection {
   received = 0;
   peerIsn: number | undefined;
   peerPort: number | undefined;
+  /** All that came, for `expect` to take away. */
   readonly segments: RawSegment[] = [];
   /** Of every segment with data that has come, in the order of arrival. */
   readonly lengths: number[] = [];
   /** The newest segment, also when `expect` has taken it. */
   last: RawSegment | undefined;
+  /** The most bytes of payload that came in one segment. */
+  largest = 0;
+  /** The last that came, and 0 before. */
+  peerTsval = 0;
+  /** Set by `useTimestamps`: what the clock of this end stood at, and when. */
+  #clock: { value: number; since: number } | undefined;
   #waiting: (() => void)[] = [];
   #over = false;
 
@@ -130,13 +74,47 @@ export class RawConnection {
     if (place.end === 'client') this.peerPort = place.port;
   }
 
+  /** From now on every segment carries timestamps, of a clock that starts at `value` and ticks in milliseconds. */
+  useTimestamps(value: number): void {
+    this.#clock = { value, since: performance.now() };
+  }
+
+  /** What the clock of this end says now. */
+  get tsval(): number {
+    if (!this.#clock) return 0;
+    return (this.#clock.value + Math.floor(performance.now() - this.#clock.since)) >>> 0;
+  }
+
   /** Sends one segment: `send('P.', { length: 100 })`. */
   async send(letters: string, options: RawSend = {}): Promise<void> {
     const flags = flagsOf(letters);
     const seq = options.seq ?? this.next;
     const length = options.length ?? 0;
-    const seed = this.place.end === 'client' ? 1 : 2;
-    const packet = buildTcpSegment({
+    const end = seq + length + (flags & (tcpFlags.syn | tcpFlags.fin) ? 1 : 0);
+    const packet = finish(this.build(letters, options), options);
+    if (options.spoil) spoil(packet, options.spoil);
+    // What is not accepted is not sent.
+    const counts = !options.aside && !options.spoil;
+    if (flags & tcpFlags.rst && counts) this.#over = true;
+    else if (counts) this.next = Math.max(this.next, end);
+    for (const each of [this.change(packet)].flat()) await this.sendPacket(each);
+  }
+
+  /** Sends a segment that somebody else has made: what this end knows of its connection stays as it was. */
+  async inject(letters: string, options: RawSend): Promise<void> {
+    const [next, over] = [this.next, this.#over];
+    await this.send(letters, options);
+    [this.next, this.#over] = [next, over];
+  }
+
+  /** What `send` would send, for those who want to change it first. */
+  build(letters: string, options: RawSend = {}): Uint8Array {
+    const flags = flagsOf(letters);
+    const seq = options.seq ?? this.next;
+    const length = options.length ?? 0;
+    const seed = options.seed ?? (options.wrongBytes ? 3 : this.place.end === 'client' ? 1 : 2);
+    const clock = this.#clock ? { tsval: this.tsval, tsecr: this.peerTsval } : {};
+    return buildTcpSegment({
       src: parseAddress(this.place.address) as Uint8Array,
       dst: parseAddress(this.place.peer) as Uint8Array,
       sourcePort: this.port,
@@ -148,16 +126,13 @@ export class RawConnection {
       ttl: options.ttl ?? 64,
       tos: options.tos ?? 0,
       flowLabel: options.flowLabel,
-      options: options.options,
+      options: flags & tcpFlags.rst ? options.options : { ...clock, ...options.options },
       payload: length > 0 ? patternBytes(seed, Math.max(0, seq - 1), length) : undefined,
     });
-    const end = seq + length + (flags & (tcpFlags.syn | tcpFlags.fin) ? 1 : 0);
-    if (options.spoil) spoil(packet, options.spoil);
-    // What is not accepted is not sent.
-    else if (flags & tcpFlags.rst) this.#over = true;
-    else this.next = Math.max(this.next, end);
-    await this.sendPacket(packet);
   }
+
+  /** What happens to each packet that `send` has made: options, fragments. */
+  change: (packet: Uint8Array) => Uint8Array | Uint8Array[] = (packet) => packet;
 
   /** Sends any IP packet from this host's link. */
   async sendPacket(packet: Uint8Array): Promise<void> {
@@ -213,14 +188,46 @@ export class RawConnection {
         done('nothing came');
         return undefined;
       }
-      await new Promise<void>((resolve) => {
-        const timer = setTimeout(resolve, left);
-        this.#waiting.push(() => {
-          clearTimeout(timer);
-          resolve();
-        });
-      });
+      await this.#nextSegment(left);
     }
+  }
+
+  /** Acknowledges what comes, as it comes, until `end` is reached. Returns whether it was. */
+  async receive(end: number, options: RawSend & { patienceMs?: number } = {}): Promise<boolean> {
+    const done = this.place.transcript.begin(this.place.end, `receive until ${end}`);
+    const deadline = Date.now() + (options.patienceMs ?? 3000);
+    let acknowledged = -1;
+    for (;;) {
+      const some = this.segments.splice(0).some(({ payload }) => payload.length > 0);
+      if (some || this.received > acknowledged) {
+        acknowledged = this.received;
+        await this.send('.', options);
+      }
+      if (this.received >= end || Date.now() > deadline) break;
+      await this.#nextSegment(deadline - Date.now());
+    }
+    done(this.received >= end ? 'it came' : `${this.received} came`);
+    return this.received >= end;
+  }
+
+  /** Waits for any segment and takes all that have come: a SYN, whatever its flags say about ECN. */
+  async hears(patienceMs = 3000): Promise<RawSegment | undefined> {
+    const done = this.place.transcript.begin(this.place.end, 'hears');
+    await this.#nextSegment(patienceMs);
+    const [first] = this.segments.splice(0);
+    done(first ? 'something' : 'nothing');
+    return first;
+  }
+
+  #nextSegment(ms: number): Promise<void> {
+    if (this.segments.length > 0) return Promise.resolve();
+    return new Promise((resolve) => {
+      const timer = setTimeout(resolve, Math.max(0, ms));
+      this.#waiting.push(() => {
+        clearTimeout(timer);
+        resolve();
+      });
+    });
   }
 
   /** A client's handshake, or a server's answer to one. */
@@ -262,6 +269,8 @@ export class RawConnection {
     if (tcp.sourcePort !== this.peerPort) return;
     const payload = bytes.slice(ip.headerLength + tcp.dataOffset, ip.totalLength);
     const segment = { ...tcp, payload };
+    this.largest = Math.max(this.largest, payload.length);
+    this.peerTsval = tcp.options.timestamps?.tsval ?? this.peerTsval;
     const start = ((tcp.seq - (this.peerIsn ?? tcp.seq)) | 0) as number;
     const end = this.#end(segment);
     if (start <= this.received && end > this.received && !(tcp.flags & tcpFlags.rst)) this.received = end;

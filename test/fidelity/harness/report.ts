@@ -2,7 +2,7 @@
 import { writeFileSync } from 'node:fs';
 import { differences, leftOut } from '../differences.js';
 import type { Verdict } from './oracle.js';
-import type { Scenario } from './scenario.js';
+import { faultOf, type Scenario } from './scenario.js';
 
 export interface Row {
   scenario: Scenario;
@@ -61,7 +61,7 @@ function table(rows: readonly Row[]): string[] {
 function outcome(row: Row | undefined): string {
   if (!row) return '';
   const { scenario, verdict, family } = row;
-  const fault = typeof scenario.fault === 'string' ? scenario.fault : scenario.fault?.[family];
+  const fault = faultOf(scenario, family);
   if (verdict.broken) return 'the scenario is broken';
   // A race is told in the same words whether it was lost this time or not: the page changes only when something does.
   if (fault) return scenario.race ? `**fault, now and then**: ${fault}` : `**fault**: ${fault}`;

@@ -12,6 +12,7 @@ export interface Ends {
   /** A host on the client's link, and one on the server's, that have no kernel: segments by hand. */
   rawClient: RawHost;
   rawServer: RawHost;
+  /** What lies between them, in both labs: for settings that hold for every socket there. */
   middle: Middle;
   family: 4 | 6;
   /**
@@ -31,6 +32,8 @@ export interface Scenario {
   standard: string;
   families?: readonly (4 | 6)[];
   path?: PathConditions;
+  /** What the rule says besides relay: `ecn: off`, or `unsupported: strip`. */
+  rule?: 'ecnOff' | 'strip';
   /**
    * How the engine must count it: true: one flow is intercepted (a number: so many), else the one counter that goes up by
    * one: `ecn`, `unsupportedOption.mptcp`, `handshakes.refused`.
@@ -38,6 +41,8 @@ export interface Scenario {
   taken: boolean | number | string;
   /** Stricter than usual: when plain forwarding sends nothing twice, desplice must not either. */
   nothingTwice?: true;
+  /** The ends put keys, signatures or cookies into options: their values differ from run to run, and are left out. */
+  randomOptions?: true;
   /** Differences of differences.ts that are open to those who name them. */
   differences?: readonly string[];
   /** Something is known to be wrong with the product: the scenario must fail, and says why. */
@@ -49,4 +54,9 @@ export interface Scenario {
 
 export function scenario(definition: Scenario): Scenario {
   return definition;
+}
+
+/** What is known to be wrong with the product in this scenario. */
+export function faultOf({ fault }: Scenario, family: 4 | 6): string | undefined {
+  return typeof fault === 'string' ? fault : fault?.[family];
 }

@@ -10,7 +10,6 @@ export default scenario({
     const listener = await server.listen();
     const c = await client.connect();
     const s = await listener.accept();
-
     await Promise.all([c.send(5_000_000), s.receive(5_000_000)]);
     await c.close();
     await s.receive();

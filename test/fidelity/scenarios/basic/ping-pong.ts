@@ -10,7 +10,6 @@ export default scenario({
     const listener = await server.listen();
     const c = await client.connect();
     const s = await listener.accept();
-
     for (let i = 0; i < 40; i++) {
       await c.send(20);
       await s.receive(20);

@@ -10,7 +10,6 @@ export default scenario({
     const listener = await server.listen();
     const c = await client.connect();
     const s = await listener.accept();
-
     await s.send(100);
     await c.receive(100);
     await c.send(300);

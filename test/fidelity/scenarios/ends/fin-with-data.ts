@@ -6,20 +6,22 @@ export default scenario({
   faults: [35],
   standard: 'RFC 9293 section 3.10.7.4: FIN may ride on the last data; it counts behind it',
   taken: true,
-  async run({ client, server }) {
+  async run({ rawClient, server }) {
     const listener = await server.listen();
-    const c = await client.connect();
+    const c = await rawClient.connection();
+    await c.open();
     const s = await listener.accept();
-
-    await c.send(100);
+    await c.send('P.', { length: 100 });
     await s.receive(100);
-    // What waits for more goes out with the FIN, in one segment.
-    await c.send(50, 'MSG_MORE');
-    await c.shutdown();
+    await s.send(100);
+    await c.expect('.', { end: 101 });
+    await c.send('.');
+
+    await c.send('FP.', { length: 50 });
     await s.receive();
     await s.send(70, 'MSG_MORE');
     await s.close();
-    await c.receive();
-    await c.close();
+    await c.expect('F.');
+    await c.send('.');
   },
 });

@@ -10,7 +10,6 @@ export default scenario({
     const listener = await server.listen();
     const c = await client.connect();
     const s = await listener.accept();
-
     await c.send(50, 'MSG_MORE');
     await c.shutdown();
     await s.receive();

@@ -10,7 +10,6 @@ export default scenario({
     const listener = await server.listen();
     const c = await client.connect();
     const s = await listener.accept();
-
     await c.close();
     await s.receive();
     await s.close();

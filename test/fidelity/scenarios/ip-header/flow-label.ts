@@ -11,7 +11,6 @@ export default scenario({
     const listener = await server.listen();
     const c = await client.connect({ flowLabel: 0x1234 });
     const s = await listener.accept();
-
     await c.send(100);
     await s.receive(100);
     await s.send(5000);

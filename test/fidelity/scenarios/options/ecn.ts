@@ -12,7 +12,6 @@ export default scenario({
     const listener = await server.listen();
     const c = await client.connect();
     const s = await listener.accept();
-
     await c.send(20_000);
     await s.receive(20_000);
     await s.send(20_000);

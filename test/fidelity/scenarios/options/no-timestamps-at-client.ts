@@ -11,7 +11,6 @@ export default scenario({
     const listener = await server.listen();
     const c = await client.connect();
     const s = await listener.accept();
-
     await c.send(100);
     await s.receive(100);
     await c.send(20_000);

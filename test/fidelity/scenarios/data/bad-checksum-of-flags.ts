@@ -1,7 +1,7 @@
 import { scenario } from '../../harness/scenario.js';
 
 export default scenario({
-  name: 'bad-checksum',
+  name: 'bad-checksum-of-flags',
   group: 'data',
   faults: [44],
   standard: 'RFC 9293 section 3.1 (MUST-3): a segment with a wrong checksum is dropped, and so are its flags',

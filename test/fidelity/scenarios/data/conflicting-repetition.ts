@@ -1,0 +1,32 @@
+import { scenario } from '../../harness/scenario.js';
+
+export default scenario({
+  name: 'conflicting-repetition',
+  group: 'data',
+  faults: [43],
+  standard: 'RFC 9293 section 3.10.7.4: what was taken in stays, also when it is repeated with other bytes',
+  taken: true,
+  differences: ['sorted-in-the-middle'],
+  async run({ rawClient, server, check }) {
+    const listener = await server.listen();
+    const c = await rawClient.connection();
+    await c.open();
+    const s = await listener.accept();
+    await c.send('P.', { length: 100 });
+    await s.receive(100);
+    // Repeated with other bytes: what was read already, what lies behind a hole, and more than both.
+    await c.send('P.', { seq: 1, length: 100, seed: 7 });
+    await c.send('P.', { seq: 201, length: 100 });
+    await c.send('P.', { seq: 201, length: 100, seed: 7 });
+    await c.send('P.', { seq: 101, length: 100 });
+    await c.send('P.', { seq: 101, length: 200, seed: 7 });
+    check('the first of each counts', (await s.receive(200)).end === 'enough');
+    await s.send(10);
+    await c.expect('.', { end: 11 });
+    await c.send('F.');
+    await s.receive();
+    await s.close();
+    await c.expect('F.', { end: 12 });
+    await c.send('.');
+  },
+});

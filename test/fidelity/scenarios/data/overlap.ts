@@ -1,0 +1,31 @@
+import { scenario } from '../../harness/scenario.js';
+
+export default scenario({
+  name: 'overlap',
+  group: 'data',
+  faults: [43],
+  standard: 'RFC 9293 section 3.10.7.4: of segments that overlap, what is new is taken',
+  taken: true,
+  differences: ['sorted-in-the-middle'],
+  async run({ rawClient, server, check }) {
+    const listener = await server.listen();
+    const c = await rawClient.connection();
+    await c.open();
+    const s = await listener.accept();
+    await c.send('P.', { length: 100 });
+    await s.receive(100);
+    // Behind a hole, over its edge, inside what is there, and at last the hole, with something on either side.
+    await c.send('P.', { seq: 301, length: 200 });
+    await c.send('P.', { seq: 401, length: 200 });
+    await c.send('P.', { seq: 351, length: 50 });
+    await c.send('P.', { seq: 51, length: 400 });
+    check('every byte is in its place', (await s.receive(500)).end === 'enough');
+    await s.send(10);
+    await c.expect('.', { end: 11 });
+    await c.send('F.');
+    await s.receive();
+    await s.close();
+    await c.expect('F.', { end: 12 });
+    await c.send('.');
+  },
+});

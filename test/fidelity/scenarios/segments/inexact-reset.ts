@@ -1,0 +1,32 @@
+import { scenario } from '../../harness/scenario.js';
+
+export default scenario({
+  name: 'inexact-reset',
+  group: 'segments',
+  faults: [58],
+  standard:
+    'RFC 5961 section 3.2: a RST that is in the window but not exact is challenged, and kills nothing',
+  taken: true,
+  differences: ['challenged-in-the-middle'],
+  async run({ rawClient, server }) {
+    const listener = await server.listen();
+    const c = await rawClient.connection();
+    await c.open();
+    const s = await listener.accept();
+    await c.send('P.', { length: 100 });
+    await s.receive(100);
+    await s.send(100);
+    await c.expect('.', { end: 101 });
+    await c.send('.');
+
+    await c.send('R', { seq: 1000, aside: true });
+    await c.expect('.');
+    await c.send('P.', { length: 50 });
+    await s.receive(50);
+
+    await s.close();
+    await c.expect('F.');
+    await c.send('F.');
+    await c.expect('.');
+  },
+});

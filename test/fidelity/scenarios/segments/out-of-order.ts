@@ -1,0 +1,29 @@
+import { scenario } from '../../harness/scenario.js';
+
+export default scenario({
+  name: 'out-of-order',
+  group: 'segments',
+  faults: [43],
+  standard: 'RFC 9293 section 3.10.7.4 (SHLD-31): what comes early is kept',
+  taken: true,
+  async run({ rawClient, server }) {
+    const listener = await server.listen();
+    const c = await rawClient.connection();
+    await c.open();
+    const s = await listener.accept();
+    await c.send('P.', { length: 100 });
+    await s.receive(100);
+    await s.send(100);
+    await c.expect('.', { end: 101 });
+    await c.send('.');
+
+    await c.send('P.', { seq: 201, length: 100 });
+    await c.send('P.', { seq: 101, length: 100 });
+    await s.receive(200);
+
+    await s.close();
+    await c.expect('F.');
+    await c.send('F.');
+    await c.expect('.');
+  },
+});

@@ -1,0 +1,30 @@
+import { scenario } from '../../harness/scenario.js';
+
+export default scenario({
+  name: 'outside-reset',
+  group: 'segments',
+  faults: [58],
+  standard: 'RFC 9293 section 3.5.3: a RST outside of the window is ignored',
+  taken: true,
+  differences: ['challenged-in-the-middle'],
+  async run({ rawClient, server }) {
+    const listener = await server.listen();
+    const c = await rawClient.connection();
+    await c.open();
+    const s = await listener.accept();
+    await c.send('P.', { length: 100 });
+    await s.receive(100);
+    await s.send(100);
+    await c.expect('.', { end: 101 });
+    await c.send('.');
+
+    await c.send('R', { seq: 900_000, aside: true });
+    await c.send('P.', { length: 50 });
+    await s.receive(50);
+
+    await s.close();
+    await c.expect('F.');
+    await c.send('F.');
+    await c.expect('.');
+  },
+});

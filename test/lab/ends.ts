@@ -1,0 +1,45 @@
+/** The ends of the fidelity harness for tests that ask for more than a comparison can. */
+import { Host } from '../fidelity/harness/host.js';
+import type { Path } from '../fidelity/harness/path.js';
+import { gains } from '../fidelity/harness/play.js';
+import { RawHost } from '../fidelity/harness/raw.js';
+import { Transcript } from '../fidelity/harness/transcript.js';
+
+export interface LabEnds {
+  client: Host;
+  server: Host;
+  rawClient: RawHost;
+  transcript: Transcript;
+}
+
+/** Runs `action` and takes down what it left. Returns how its flows were counted: `flows.intercepted`, `forwarded.…`. */
+export async function countedEnds(
+  path: Path,
+  family: 4 | 6,
+  port: number,
+  action: (ends: LabEnds) => Promise<void>,
+): Promise<Record<string, number>> {
+  const transcript = new Transcript();
+  const { client4, client6, server4, server6 } = path.lab.addresses;
+  const [client, server] = family === 4 ? [client4, server4] : [client6, server6];
+  const [rawClient, rawServer] = [path.raw.client[family], path.raw.server[family]];
+  const common = { transcript, family, port };
+  const atClient = { ...common, end: 'client', agent: path.agents.client, peer: server } as const;
+  const atServer = { ...common, end: 'server', agent: path.agents.server, peer: client } as const;
+  const ends: LabEnds = {
+    client: new Host({ ...atClient, address: client, rawPeer: rawServer }),
+    server: new Host({ ...atServer, address: server, rawPeer: rawClient }),
+    rawClient: new RawHost({ ...path.raw.client, ...atClient, address: rawClient, rawPeer: rawServer }),
+    transcript,
+  };
+  const before = path.engine ? await path.stats() : undefined;
+  try {
+    await action(ends);
+  } finally {
+    await ends.rawClient.clean();
+    await ends.client.clean();
+    await ends.server.clean();
+  }
+  const gained = before ? Object.entries(gains(before, await path.stats())) : [];
+  return Object.fromEntries(gained.filter(([name]) => /^forwarded|intercepted/.test(name)));
+}
