@@ -9,6 +9,7 @@ import { measureRow } from './measure.js';
 import { help, type Options, parse, WrongUsage } from './options.js';
 import { type Background, killAll, killAwaited } from './process.js';
 import { type RowResult, summarize, table } from './report.js';
+import type { Row } from './rows.js';
 import { startServer } from './server.js';
 import { openSite } from './site.js';
 
@@ -49,8 +50,36 @@ async function measureAll(options: Options): Promise<RowResult[]> {
     );
   }
   const directory = mkdtempSync(join(tmpdir(), 'desplice-bench-'));
-  const site = await openSite();
   const results: RowResult[] = [];
+  try {
+    for (const rows of bySite(options.rows)) await measureRows(rows, directory, options, results);
+  } catch (error) {
+    if (!interrupted) throw error;
+    console.error('bench: interrupted; the rows that were complete until then:');
+  } finally {
+    rmSync(directory, { recursive: true, force: true });
+  }
+  report(about, options, results);
+  return results;
+}
+
+/** Rows under the same conditions share a lab, in the order in which they were asked for. */
+function bySite(rows: readonly Row[]): Row[][] {
+  const groups = new Map<string, Row[]>();
+  for (const row of rows) {
+    const key = JSON.stringify(row.conditions ?? null);
+    groups.set(key, [...(groups.get(key) ?? []), row]);
+  }
+  return [...groups.values()];
+}
+
+async function measureRows(
+  rows: readonly Row[],
+  directory: string,
+  options: Options,
+  results: RowResult[],
+): Promise<void> {
+  const site = await openSite(rows[0]?.conditions);
   let server: Background | null = null;
   try {
     server = await startServer(site, directory);
@@ -63,22 +92,16 @@ async function measureAll(options: Options): Promise<RowResult[]> {
         if (interrupted) throw new Error('interrupted');
       },
     };
-    for (const row of options.rows) {
+    for (const row of rows) {
       const names = row.subjects.filter((name) => options.subjects.includes(name));
       const rounds = Math.min(options.rounds, row.mostRounds ?? options.rounds);
       if (names.length > 0) results.push(await measureRow(bench, row, names, rounds));
     }
-  } catch (error) {
-    if (!interrupted) throw error;
-    console.error('bench: interrupted; the rows that were complete until then:');
   } finally {
     await server?.stop();
     killAll();
     site.down();
-    rmSync(directory, { recursive: true, force: true });
   }
-  report(about, options, results);
-  return results;
 }
 
 function report(about: ReturnType<typeof machine>, options: Options, results: RowResult[]): void {

@@ -2,7 +2,7 @@ import { type Bench, openLoopFile, openLoopRate } from './bench.js';
 import { withSpinners } from './cpu.js';
 import { idleMemory } from './memory.js';
 import { CommandFailed, run } from './process.js';
-import { portRange } from './site.js';
+import { type Conditions, portRange } from './site.js';
 import type { Active } from './subjects.js';
 import { wrk } from './wrk.js';
 
@@ -37,6 +37,8 @@ export interface Row {
   title: string;
   subjects: string[];
   mostRounds?: number;
+  /** Default: two plain links. */
+  conditions?: Conditions;
   metrics: Metric[];
   goals: Goal[];
   /** Once a round, with nothing going on. */
@@ -84,6 +86,37 @@ async function openLoop(
 }
 
 const windowSeconds = 2;
+
+/** Bytes of one download for so many seconds, slow start included. */
+async function download(bench: Bench, seconds: number): Promise<Measured> {
+  const url = `http://${bench.site.serverAddress}/huge`;
+  const said = '%{size_download} %{time_total}';
+  const argv = ['curl', '-s', '-o', '/dev/null', '-m', String(seconds), '-w', said, url];
+  // Code 28: time was up, as it should be.
+  const script = '"$@"; code=$?; test $code = 0 -o $code = 28';
+  const text = await run(bench.site.inside('client', ['sh', '-c', script, 'sh', ...argv]), {
+    seconds: seconds + 10,
+  });
+  const [bytes, taken] = text.trim().split(' ').map(Number);
+  if (!bytes || !taken) throw new CommandFailed(`curl said "${text.trim()}"`);
+  return { values: { bytes: bytes / taken / 1e6 }, connections: 1, attempts: 1, errors: 0 };
+}
+
+/** 100 ms there and back, all of them on the side of the server. */
+const far = { delayMs: 50, rateMbit: 1000, queueMs: 200 };
+
+function longPath(name: string, what: string, loss: number, congestion: Conditions['congestion']): Row {
+  return {
+    name,
+    title: `a download for 8 s over 100 ms and 1 Gbit/s, ${what}`,
+    subjects: ['plain', 'desplice'],
+    mostRounds: 3,
+    conditions: { path: { server: { ...far, loss } }, congestion },
+    metrics: [{ name: 'bytes', unit: 'MB/s', digits: 1 }],
+    goals: [{ metric: 'bytes', subject: 'desplice', atLeast: true, factor: 0.95, base: 'plain' }],
+    measure: (bench) => download(bench, bench.quick ? 3 : 8),
+  };
+}
 
 export const rows: Row[] = [
   {
@@ -177,6 +210,44 @@ export const rows: Row[] = [
       return {
         values: { requests: result.requests / result.seconds },
         connections: 32,
+        attempts: result.requests,
+        errors: result.errors,
+      };
+    },
+  },
+  {
+    name: 'pingpong',
+    title: 'one small request after the other on one kept connection',
+    subjects: contenders,
+    metrics: [{ name: 'p50', unit: 'µs there and back, p50', digits: 0 }],
+    goals: [{ metric: 'p50', subject: 'desplice', atLeast: false, factor: 1.3, base: 'plain' }],
+    async measure(bench) {
+      const result = await wrk(bench.site, bench.directory, { connections: 1, seconds: 2, path: '/small' });
+      return {
+        values: { p50: result.p50 },
+        connections: 1,
+        attempts: result.requests,
+        errors: result.errors,
+      };
+    },
+  },
+  longPath('fat', 'nothing lost, BBR', 0, 'bbr'),
+  longPath('fat-cubic', 'nothing lost, CUBIC', 0, 'cubic'),
+  longPath('fat-lossy', '0.1 % lost, BBR', 0.001, 'bbr'),
+  longPath('fat-lossy-cubic', '0.1 % lost, CUBIC', 0.001, 'cubic'),
+  {
+    name: 'small-mtu',
+    title: '4 downloads of 10 MB at a time, routers on both sides of the middle with MTU 1400 and 1300',
+    subjects: ['plain', 'desplice'],
+    mostRounds: 3,
+    conditions: { path: { routers: { client: { mtu: 1300 }, server: { mtu: 1400 } } }, congestion: 'cubic' },
+    metrics: [{ name: 'bytes', unit: 'MB/s', digits: 0 }],
+    goals: [{ metric: 'bytes', subject: 'desplice', atLeast: true, factor: 0.9, base: 'plain' }],
+    async measure(bench) {
+      const result = await wrk(bench.site, bench.directory, { connections: 4, seconds: 2, path: '/large' });
+      return {
+        values: { bytes: result.bytes / result.seconds / 1e6 },
+        connections: 4,
         attempts: result.requests,
         errors: result.errors,
       };

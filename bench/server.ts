@@ -1,4 +1,4 @@
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { mkdirSync, truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Background, CommandFailed, run } from './process.js';
@@ -12,6 +12,9 @@ export async function startServer(site: Site, directory: string): Promise<Backgr
   mkdirSync(root, { recursive: true });
   writeFileSync(join(root, 'small'), Buffer.alloc(100, 'x'));
   writeFileSync(join(root, 'large'), Buffer.alloc(10 * megabyte, 'x'));
+  // More than any download takes in its time. A hole: it needs no room.
+  writeFileSync(join(root, 'huge'), '');
+  truncateSync(join(root, 'huge'), 4000 * megabyte);
   const configuration = join(directory, 'nginx.conf');
   writeFileSync(
     configuration,

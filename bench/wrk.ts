@@ -7,6 +7,8 @@ export interface WrkResult {
   requests: number;
   bytes: number;
   seconds: number;
+  /** Of the times from request to answer, µs. */
+  p50: number;
   /** Connections or answers that failed in any way. */
   errors: number;
 }
@@ -14,8 +16,8 @@ export interface WrkResult {
 // wrk rounds what it prints for people to three digits.
 const script = `done = function(summary, latency, requests)
   local e = summary.errors
-  io.write(string.format('bench {"requests":%d,"bytes":%d,"seconds":%.6f,"errors":%d}\\n',
-    summary.requests, summary.bytes, summary.duration / 1e6, e.connect + e.read + e.write + e.status + e.timeout))
+  io.write(string.format('bench {"requests":%d,"bytes":%d,"seconds":%.6f,"p50":%d,"errors":%d}\\n',
+    summary.requests, summary.bytes, summary.duration / 1e6, latency:percentile(50), e.connect + e.read + e.write + e.status + e.timeout))
 end
 `;
 

@@ -624,12 +624,14 @@ static __always_inline void on_icmp(struct __sk_buff *skb, const struct config *
 	__be16 ports[2];
 	__u32 end;
 
-	if (bpf_skb_load_bytes(skb, outer->l4, &type, 1))
+	/* The one's messages in the other's packets mean nothing to anyone. */
+	if (outer->protocol != (outer->v6 ? PROTO_ICMPV6 : PROTO_ICMP) ||
+	    bpf_skb_load_bytes(skb, outer->l4, &type, 1))
 		return;
 	if (outer->v6 ? type < 1 || type > 4 : type != 3 && type != 4 && type != 11 && type != 12)
 		return;
 	p.l3 = outer->l4 + 8;
-	if (bpf_skb_load_bytes(skb, p.l3, &version, 1))
+	if (bpf_skb_load_bytes(skb, p.l3, &version, 1) || version >> 4 != (outer->v6 ? 6 : 4))
 		return;
 	p.l4 = parse_ip(skb, &p, &end, version);
 	if (!p.l4 || p.protocol != PROTO_TCP || bpf_skb_load_bytes(skb, p.l4, ports, 4))

@@ -41,6 +41,8 @@ export interface TcpInfo {
   retransmissions: number;
   bytesAcknowledged: number;
   bytesReceived: number;
+  /** What the other end has said it can take (Linux 5.4). */
+  sendWindow: number;
 }
 
 /** -errno when the socket is none. */
@@ -69,5 +71,6 @@ export function tcpInfo(fd: number): TcpInfo | number {
     retransmissions: word(100),
     bytesAcknowledged: Number(view.getBigUint64(120, true)),
     bytesReceived: Number(view.getBigUint64(128, true)),
+    sendWindow: word(228),
   };
 }

@@ -20,7 +20,7 @@ const fields: Record<string, (keyof TimelineEvent)[]> = {
   urgent: [],
   fin: ['ack', 'header', 'notes'],
   rst: ['flags', 'seq', 'ack', 'header', 'notes'],
-  icmp: ['header', 'detail'],
+  icmp: [],
 };
 
 export function compareTimelines(left: Timeline, right: Timeline): Difference[] {
@@ -49,7 +49,13 @@ function told(timeline: Timeline, direction: Direction): TimelineEvent[] {
     const last = runs.at(-1);
     if (!last || !grows(last, copy)) runs.push(copy);
   }
-  return [...runs, ...mine.filter(({ kind }) => kind !== 'data')];
+  const others: TimelineEvent[] = [];
+  for (const event of mine.filter(({ kind }) => kind !== 'data')) {
+    // A router complains once for each segment that was on its way.
+    if (event.kind === 'icmp' && others.some((each) => keyOf(each) === keyOf(event))) continue;
+    others.push(event);
+  }
+  return [...runs, ...others];
 }
 
 function compareEvents(left: TimelineEvent[], right: TimelineEvent[], direction: Direction): Difference[] {
@@ -78,7 +84,8 @@ function compareEvents(left: TimelineEvent[], right: TimelineEvent[], direction:
 }
 
 /** What counts as the same event. Data is known by where it begins, so that a missing byte is not a missing run. */
-function keyOf({ kind, seq }: TimelineEvent): string {
+function keyOf({ kind, seq, header, detail }: TimelineEvent): string {
+  if (kind === 'icmp') return `${kind} ${detail} ${header}`;
   return kind === 'rst' ? kind : `${kind} ${seq}`;
 }
 
@@ -159,5 +166,6 @@ function shown(value: unknown): string {
 }
 
 function summary(event: TimelineEvent): string {
+  if (event.kind === 'icmp') return `ICMP ${event.detail} ${event.header}`;
   return `${event.kind} ${event.seq}${event.end > event.seq ? `:${event.end}` : ''}`;
 }

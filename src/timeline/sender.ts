@@ -4,33 +4,42 @@ import { tcpFlags } from '../wire/tcp.js';
 import type { Packet, Segment } from './packet.js';
 
 export interface Sender {
+  /** How much later than what was sent behind it a segment may arrive, in ms. */
+  disorderMs: number;
   isn: number | null;
   /** Behind the last byte sent, relative. */
   next: number;
   /** What lies before `next` and has not been seen: reordered, or lost before this capture. */
   holes: [start: number, end: number][];
+  /** What its SYN said. */
+  syn: string;
   mss: number | null;
   timestamps: boolean;
   firstTimestamp: { value: number; time: number } | null;
+  /** Of what was in order, and of all. */
   lastTimestamp: number;
+  newestTimestamp: number;
   timestampsSent: Set<number>;
   urgentAt: number;
 }
 
 /** From so many bytes on, the order of arrival is not the order of sending. */
 const bulk = 100_000;
-/** A sender's timestamp clock may be read this much before or after the packet is captured. */
+/** A sender's timestamp clock may be read this much before or after the packet is captured, in ms. */
 const clockTolerance = 100;
 
-export function newSender(): Sender {
+export function newSender(disorderMs: number): Sender {
   return {
+    disorderMs,
     isn: null,
     next: 0,
     holes: [],
+    syn: '',
     mss: null,
     timestamps: false,
     firstTimestamp: null,
     lastTimestamp: 0,
+    newestTimestamp: 0,
     timestampsSent: new Set(),
     urgentAt: -1,
   };
@@ -75,11 +84,17 @@ export function timestampNotes(
   if (!me.firstTimestamp) {
     me.firstTimestamp = { value: tsval, time: packet.time };
     me.lastTimestamp = tsval;
+    me.newestTimestamp = tsval;
   }
   // A bare acknowledgement may overtake data or be overtaken, on another processor; in bulk so may data.
+  const tolerance = inOrder && me.next < bulk ? 0 : clockTolerance;
   const back = seqDistance(me.lastTimestamp, tsval);
-  if (back > (inOrder && me.next < bulk ? 0 : clockTolerance)) notes.push('TSval goes back');
+  const behindAll = seqDistance(me.newestTimestamp, tsval);
+  if (back > tolerance + me.disorderMs || behindAll > clockTolerance + me.disorderMs) {
+    notes.push('TSval goes back');
+  }
   if (inOrder && back < 0) me.lastTimestamp = tsval;
+  if (behindAll < 0) me.newestTimestamp = tsval;
   const ahead = seqDistance(tsval, me.firstTimestamp.value) - (packet.time - me.firstTimestamp.time) / 1000;
   if (ahead > clockTolerance) notes.push('TSval runs ahead of the clock');
   if (flags & tcpFlags.ack && !other.timestampsSent.has(tsecr)) {

@@ -166,14 +166,44 @@ describe('timelineOf', () => {
     ).toEqual([4, 3]);
   });
 
-  it('puts an ICMP error into the connection that it quotes', () => {
-    const story = new Story().handshake().add('>', ACK, 1, 1, 100);
+  it('tells a SYN that comes again from one that says something else', () => {
+    const story = new Story()
+      .add('>', SYN, 0, 0, 0, { options: { mss: 1460 } })
+      .add('>', SYN, 0, 0, 0, { options: { mss: 1460 } })
+      .add('>', SYN, 0, 0, 0, { options: { mss: 536 } })
+      .add('>', SYN, 7, 0, 0, { options: { mss: 536 } });
+    expect(story.timeline().events.map(({ kind }) => kind)).toEqual(['syn', 'again', 'syn', 'syn']);
+  });
+
+  it('lets timestamps be out of order only on a path that changes the order', () => {
+    const options = (tsval: number) => ({ options: { tsval, tsecr: 0 } });
+    const story = new Story().add('>', SYN, 0, 0, 0, options(500)).add('>', ACK, 1, 1, 100, options(300));
+    const notes = (disorderMs: number) => {
+      const [connection] = connectionsTo(80, story.packets);
+      if (!connection) throw new Error('no connection');
+      const { events } = timelineOf(connection, new LabelNames(), { disorderMs });
+      return events.flatMap((event) => event.notes).filter((note) => note === 'TSval goes back').length;
+    };
+    expect([notes(0), notes(150), notes(500)]).toEqual([1, 1, 0]);
+  });
+
+  it('remembers the timestamp of a SYN-ACK that came again', () => {
+    const story = new Story()
+      .add('>', SYN, 0, 0, 0, { options: { tsval: 1, tsecr: 0 } })
+      .add('<', SYN | ACK, 0, 1, 0, { options: { tsval: 5, tsecr: 1 } })
+      .add('<', SYN | ACK, 0, 1, 0, { options: { tsval: 1005, tsecr: 1 } })
+      .add('<', ACK, 1, 1, 100, { options: { tsval: 7, tsecr: 1 } });
+    expect(story.timeline().events.at(-1)?.notes).toEqual(['TSval goes back']);
+  });
+
+  /** "Fragmentation needed" about byte `seq` of the client's stream. */
+  function tooBig(story: Story, seq: number): Uint8Array {
     const quoted = buildTcpSegment({
       src: parseAddress('192.0.2.2') as Uint8Array,
       dst: parseAddress('198.51.100.2') as Uint8Array,
       sourcePort: 40_000,
       destinationPort: 80,
-      seq: (story.isn['>'] + 1) >>> 0,
+      seq: (story.isn['>'] + seq) >>> 0,
       ack: 0,
       flags: ACK,
       window: 0,
@@ -184,9 +214,23 @@ describe('timelineOf', () => {
     error.set([0x45, 0, 0, 56, 0, 0, 0, 0, 60, 1, 0, 0, 203, 0, 113, 1, 192, 0, 2, 2]);
     error.set([3, 4, 0, 0, 0, 0, 0x05, 0x14], 20);
     error.set(quoted, 28);
-    expect(story.raw(error).told().at(-1)).toBe(
+    return error;
+  }
+
+  it('puts an ICMP error into the connection that it quotes', () => {
+    const story = new Story().handshake().add('>', ACK, 1, 1, 100);
+    expect(story.raw(tooBig(story, 1)).told().at(-1)).toBe(
       '< ICMP type 3 code 4 mtu 1300 about 1  [from 203.0.113.1 ttl 60]',
     );
+  });
+
+  it('asks whether an ICMP error came, and not how often', () => {
+    const sent = () => new Story().handshake().add('>', ACK, 1, 1, 100).add('>', ACK, 101, 1, 100);
+    const [none, once, twice] = [sent(), sent(), sent()];
+    once.raw(tooBig(once, 101));
+    twice.raw(tooBig(twice, 1)).raw(tooBig(twice, 101));
+    expect(differ(once, twice)).toEqual([]);
+    expect(differ(once, none)).toEqual(['icmp.missing <']);
   });
 });
 

@@ -60,11 +60,20 @@ export class LabelNames {
 
 export const ackOfNothing = 'acknowledges what was not sent';
 
-export function timelineOf(connection: Connection, labels = new LabelNames()): Timeline {
+export interface TimelineOptions {
+  /** How much later than what was sent behind it a segment may arrive, in ms: on a path that changes the order of packets. */
+  disorderMs?: number;
+}
+
+export function timelineOf(
+  connection: Connection,
+  labels = new LabelNames(),
+  { disorderMs = 0 }: TimelineOptions = {},
+): Timeline {
   const start = connection.packets[0]?.packet.time ?? 0;
   const events: TimelineEvent[] = [];
   const seen = { '>': new Set<string>(), '<': new Set<string>() };
-  const senders = { '>': newSender(), '<': newSender() };
+  const senders = { '>': newSender(disorderMs), '<': newSender(disorderMs) };
 
   for (const item of connection.packets) {
     const { packet, content, direction } = item;
@@ -126,7 +135,11 @@ function segmentEvents(
     me.timestamps = segment.options.timestamps !== null;
     const window = `win ${segment.window}`;
     const detail = `${window} <${segment.optionTexts.join(',')}>`;
-    events.push({ ...base, kind: 'syn', seq, end: seq + 1, detail, notes });
+    // A SYN that says the same once more was sent, or arrived, twice.
+    const says = `${seq} ${detail}`;
+    const kind = me.syn === says ? 'again' : 'syn';
+    events.push({ ...base, kind, seq, end: seq + 1, detail, notes });
+    me.syn = says;
     me.next = Math.max(me.next, seq + 1);
   }
   if (payloadLength > 0) {

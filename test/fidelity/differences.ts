@@ -45,6 +45,10 @@ export const leftOut: readonly { what: string; reason: string }[] = [
     reason: 'once for each segment that was on its way',
   },
   {
+    what: 'how many ICMP errors of one kind a router sends',
+    reason: 'one for each segment that was on its way',
+  },
+  {
     what: 'the receive MSS of TCP_INFO',
     reason: 'the kernel guesses it from the segments that came',
   },
@@ -57,6 +61,28 @@ export const differences: readonly Allowed[] = [
       'where both ends close at once, our socket has acknowledged the FIN of one before the FIN of the other passes, so that the second says so; both states of RFC 9293 figure 13 and of figure 12 end in the same TIME_WAIT',
     onRequest: true,
     covers: ({ name }) => name === 'fin.ack',
+  },
+  {
+    name: 'acknowledged-in-the-middle',
+    reason:
+      'our socket acknowledges what it has received, also while the other end has not received it; where that never comes to pass, the reset says so',
+    onRequest: true,
+    covers: ({ name, forwarding, desplice }) => name === 'rst.ack' && Number(desplice) > Number(forwarding),
+  },
+  {
+    name: 'dropped-in-the-middle',
+    reason:
+      'a segment with a wrong checksum gets as far as who checks it: our socket, and not the end behind it',
+    onRequest: true,
+    covers: ({ name }) => name === 'rst.missing',
+  },
+  {
+    name: 'error-for-the-leg',
+    reason:
+      'an ICMP error goes to who sent the packet that it quotes (RFC 792, RFC 4443 section 3), and behind the middle that is our socket: it learns the path MTU of its leg, and the end, which sent no such packet, keeps that of its own',
+    onRequest: true,
+    covers: ({ name, forwarding, desplice }) =>
+      name === 'icmp.missing' || (name === 'call' && withoutPathMtu(forwarding) === withoutPathMtu(desplice)),
   },
   {
     name: 'reset-by-a-socket',
@@ -149,6 +175,10 @@ function withoutForeign(detail: string): string {
       .fill('nop')
       .join(',');
   return detail.replaceAll(/option \d+(?: ([0-9a-f]+))?/g, nops);
+}
+
+function withoutPathMtu(call: string): string {
+  return call.startsWith('TCP_INFO = ') ? call.replace(/(sendMss|pathMtu) \d+/g, '$1') : call;
 }
 
 export function allowed(found: Found, scenario: Scenario): Allowed | undefined {

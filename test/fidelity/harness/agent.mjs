@@ -129,6 +129,18 @@ const calls = {
       const filter = ['-Htano', `( ${sides.map((side) => `${side} = :${port}`).join(' or ')} )`];
       execFile('ss', filter, (error, stdout) => (error ? reject(error) : resolve(stdout)));
     }),
+  /** The same with what TCP_INFO says, one line a socket. */
+  socketDetails: (filter) =>
+    new Promise((resolve, reject) => {
+      execFile('ss', ['-HtinO', filter], (error, stdout) => (error ? reject(error) : resolve(stdout)));
+    }),
+  /** Path MTUs that this host has learned. */
+  forgetPaths: () =>
+    new Promise((resolve, reject) => {
+      writeFileSync('/proc/sys/net/ipv4/route/flush', '1');
+      const flush = ['-6', 'route', 'flush', 'cache'];
+      execFile('ip', flush, (error) => (error ? reject(error) : resolve(0)));
+    }),
   /** A datagram that says in the capture: all that was before is before. Nobody listens to it. */
   marker: (address, text) =>
     new Promise((resolve, reject) => {

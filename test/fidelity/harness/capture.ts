@@ -20,6 +20,8 @@ export class Capture {
   #header: (PcapHeader & { ok: true }) | undefined;
   #rest = Buffer.alloc(0);
   #offset = 0;
+  /** Read, and not yet asked for. */
+  readonly #unasked: Packet[] = [];
 
   private constructor(
     readonly role: Role,
@@ -48,15 +50,14 @@ export class Capture {
 
   /** The packets since the last call, up to the datagram that says `marker`. */
   async until(marker: string): Promise<Packet[]> {
-    const packets: Packet[] = [];
     const deadline = Date.now() + 5000;
+    const isIt = ({ content }: Packet) =>
+      content.kind === 'udp' && Buffer.from(content.payload).toString('latin1') === marker;
     for (;;) {
-      for (const packet of this.#read()) {
-        const { content } = packet;
-        if (content.kind === 'udp') {
-          if (Buffer.from(content.payload).toString('latin1') === marker) return packets;
-        } else packets.push(packet);
-      }
+      this.#unasked.push(...this.#read());
+      const at = this.#unasked.findIndex(isIt);
+      // What stands behind the marker is for the next call.
+      if (at >= 0) return this.#unasked.splice(0, at + 1).filter(({ content }) => content.kind !== 'udp');
       if (Date.now() > deadline) throw new Error(`the capture of the ${this.role} never showed ${marker}`);
       await new Promise((resolve) => setTimeout(resolve, 3));
     }

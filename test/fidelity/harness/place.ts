@@ -18,5 +18,21 @@ export interface Place {
   port: number;
 }
 
+/** What a host without a kernel knows. */
+export interface RawPlace {
+  end: End;
+  agent: Agent;
+  transcript: Transcript;
+  /** The raw host's own address, and the one that it talks to. */
+  address: string;
+  peer: string;
+  /** The raw host on the other link. */
+  rawPeer: string;
+  port: number;
+  /** Link-layer addresses: ours, and the next hop's. */
+  mac: string;
+  gateway: string;
+}
+
 /** How long a call may take before it counts as "still waiting". */
 export const patienceMs = 5000;

@@ -4,10 +4,10 @@ import { connectionsTo } from '../../../src/timeline/connection.js';
 import type { Packet } from '../../../src/timeline/packet.js';
 import { LabelNames, type Timeline, timelineOf } from '../../../src/timeline/timeline.js';
 import { Host } from './host.js';
+import { Middle } from './middle.js';
 import type { EngineStats, Path } from './path.js';
 import { RawHost } from './raw.js';
 import type { Scenario } from './scenario.js';
-import { Sysctls } from './sysctls.js';
 import { Transcript } from './transcript.js';
 
 const scenarioMs = 30_000;
@@ -25,9 +25,9 @@ export class Play {
   counted: Record<string, number> = {};
   /** Sockets, flows and errors in the middle when all was over. */
   leftovers: string[] = [];
+  readonly #middle: Middle;
   readonly #hosts: Record<EndName, Host>;
   readonly #raw: Record<EndName, RawHost>;
-  readonly #middle: Sysctls;
   readonly #packets: Record<EndName, Packet[]> = { client: [], server: [] };
   #before: EngineStats | undefined;
   #markers = 0;
@@ -39,6 +39,7 @@ export class Play {
     readonly port: number,
   ) {
     const { addresses } = path.lab;
+    this.#middle = new Middle(path.agents.middle, port, path.engine !== undefined);
     const own = {
       client: family === 4 ? addresses.client4 : addresses.client6,
       server: family === 4 ? addresses.server4 : addresses.server6,
@@ -57,13 +58,13 @@ export class Play {
     const raw = (end: EndName) =>
       new RawHost({ ...place(end), ...path.raw[end], address: path.raw[end][family] });
     this.#hosts = { client: host('client'), server: host('server') };
-    this.#middle = new Sysctls(path.agents.middle);
     this.#raw = { client: raw('client'), server: raw('server') };
   }
 
   async run(): Promise<void> {
     if (this.path.engine) this.#before = await this.path.stats();
-    // What came late of the scenario before is not ours.
+    // What the scenario before has learned of the path, and what came late of it, is not ours.
+    await Promise.all(Object.values(this.path.agents).map((agent) => agent.call('forgetPaths')));
     await this.read();
     for (const end of ends) this.#packets[end].length = 0;
     let timer: NodeJS.Timeout | undefined;
@@ -149,8 +150,15 @@ export class Play {
     const { randomOptions } = this.scenario;
     const shown = (end: EndName) =>
       randomOptions ? this.#packets[end].map(withoutValues) : this.#packets[end];
-    const of = (end: EndName) => connectionsTo(this.port, shown(end)).map((each) => timelineOf(each, labels));
+    const of = (end: EndName) =>
+      connectionsTo(this.port, shown(end)).map((each) => timelineOf(each, labels, this.#disorder));
     return { client: of('client'), server: of('server') };
+  }
+
+  /** Less than the second after which a SYN-ACK is sent again, more than the time after which lost data is. */
+  get #disorder(): { disorderMs: number } {
+    const { client, server } = this.scenario.path?.path ?? {};
+    return { disorderMs: client?.reorder || server?.reorder ? 500 : 0 };
   }
 
   /** An end whose capture has shown nothing would be the same as anything. */
@@ -162,8 +170,7 @@ export class Play {
 
   async clean(): Promise<void> {
     await Promise.all(ends.map((end) => this.#raw[end].clean()));
-    await Promise.all(ends.map((end) => this.#hosts[end].clean()));
-    await this.#middle.restore();
+    await Promise.all([...ends.map((end) => this.#hosts[end].clean()), this.#middle.clean()]);
     if (!this.#before) return;
     await this.#engineDone();
     this.counted = gains(this.#before, await this.path.stats());

@@ -1,6 +1,6 @@
 /** The same short talk for scenarios that are about how a connection opens: data both ways, then both ends close. */
 import type { SegmentOptions } from '../../../src/wire/segment.js';
-import type { RawSend } from './raw.js';
+import type { RawSend } from './raw-segment.js';
 import type { Ends } from './scenario.js';
 
 export interface Opening {

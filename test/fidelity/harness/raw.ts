@@ -1,84 +1,13 @@
 /** An end without a kernel: segments made by hand, sent and received as frames. */
 import { parseAddress } from '../../../src/wire/address.js';
-import { putU16 } from '../../../src/wire/bytes.js';
-import { internetChecksum, tcpChecksum } from '../../../src/wire/checksum.js';
 import { addressOf, parseIp } from '../../../src/wire/ip.js';
 import { buildTcpSegment, type SegmentOptions } from '../../../src/wire/segment.js';
 import { seqAdd } from '../../../src/wire/seq.js';
-import { parseTcp, type TcpHeader, tcpFlags } from '../../../src/wire/tcp.js';
-import type { Agent } from './agent.js';
+import { parseTcp, tcpFlags } from '../../../src/wire/tcp.js';
+import { buildIcmpError } from './icmp.js';
 import { patternBytes } from './pattern.mjs';
-import type { End } from './place.js';
-import type { Transcript } from './transcript.js';
-
-export interface RawPlace {
-  end: End;
-  agent: Agent;
-  transcript: Transcript;
-  /** The raw host's own address, and the one that it talks to. */
-  address: string;
-  peer: string;
-  /** The raw host on the other link. */
-  rawPeer: string;
-  port: number;
-  /** Link-layer addresses: ours, and the next hop's. */
-  mac: string;
-  gateway: string;
-}
-
-export interface RawSegment extends TcpHeader {
-  payload: Uint8Array;
-}
-
-/** Letters as packetdrill writes them: `S`, `S.`, `P.`, `F.`, `R`; also `U`, `E`, `W` (CWR), `A` (AE). */
-export function flagsOf(letters: string): number {
-  const bits: Record<string, number> = {
-    S: tcpFlags.syn,
-    '.': tcpFlags.ack,
-    P: tcpFlags.psh,
-    F: tcpFlags.fin,
-    R: tcpFlags.rst,
-    U: tcpFlags.urg,
-    E: tcpFlags.ece,
-    W: tcpFlags.cwr,
-    A: tcpFlags.ae,
-  };
-  return [...letters].reduce((flags, letter) => {
-    const bit = bits[letter];
-    if (bit === undefined)
-      throw new RangeError(`no TCP flag ${letter}; there are ${Object.keys(bits).join(' ')}`);
-    return flags | bit;
-  }, 0);
-}
-
-/** What `buildTcpSegment` has no words for. */
-function finish(packet: Uint8Array, { optionBytes = [], urgentPointer, badChecksum }: RawSend): Uint8Array {
-  const ip = parseIp(packet);
-  if (!ip.ok) throw new Error(`a segment that we built: ${ip.reason}`);
-  const tcpAt = ip.headerLength;
-  const optionsEnd = tcpAt + ((packet[tcpAt + 12] as number) >> 4) * 4;
-  const padding = new Array<number>(-optionBytes.length & 3).fill(1);
-  const bytes = Uint8Array.from([
-    ...packet.subarray(0, optionsEnd),
-    ...padding,
-    ...optionBytes,
-    ...packet.subarray(optionsEnd),
-  ]);
-  const added = bytes.length - packet.length;
-  // The lower half holds AE.
-  bytes[tcpAt + 12] = (((optionsEnd - tcpAt + added) / 4) << 4) | ((packet[tcpAt + 12] as number) & 0xf);
-  if (urgentPointer !== undefined) putU16(bytes, tcpAt + 18, urgentPointer);
-  if (ip.version === 4) {
-    putU16(bytes, 2, bytes.length);
-    putU16(bytes, 10, 0);
-    putU16(bytes, 10, internetChecksum(bytes, 0, tcpAt));
-  } else putU16(bytes, 4, bytes.length - 40);
-  putU16(bytes, tcpAt + 16, 0);
-  const [src, dst] = [addressOf(bytes, ip.version, ip.src), addressOf(bytes, ip.version, ip.dst)];
-  const checksum = tcpChecksum(src, dst, bytes, tcpAt);
-  putU16(bytes, tcpAt + 16, badChecksum ? checksum ^ 0x5555 : checksum);
-  return bytes;
-}
+import type { RawPlace } from './place.js';
+import { finish, flagsOf, type RawSegment, type RawSend, spoil } from './raw-segment.js';
 
 export class RawHost {
   readonly #connections: RawConnection[] = [];
@@ -114,32 +43,6 @@ export class RawHost {
   }
 }
 
-export interface RawSend {
-  /** Relative to this end's initial sequence number; default: the next. */
-  seq?: number;
-  /** Relative to the other's; default: all that has come. */
-  ack?: number;
-  /** So many bytes of this end's stream. */
-  length?: number;
-  /** Of another stream: bytes that are not what this end sends here. */
-  seed?: number;
-  window?: number;
-  ttl?: number;
-  tos?: number;
-  flowLabel?: number;
-  options?: SegmentOptions;
-  /** Further TCP options, byte by byte; padded with no-operations to a multiple of 4. */
-  optionBytes?: number[];
-  /** Of the urgent byte's end, relative to `seq`; needs the flag U. */
-  urgentPointer?: number;
-  /** Sends a wrong TCP checksum. */
-  badChecksum?: boolean;
-  /** Bytes of another stream than this end's: what must never arrive. */
-  wrongBytes?: boolean;
-  /** It is meant for nobody: what this end sends next does not count it. */
-  aside?: boolean;
-}
-
 export class RawConnection {
   /** Relative: the SYN is 0, the first byte 1. */
   next = 0;
@@ -149,6 +52,10 @@ export class RawConnection {
   peerPort: number | undefined;
   /** All that came, for `expect` to take away. */
   readonly segments: RawSegment[] = [];
+  /** Of every segment with data that has come, in the order of arrival. */
+  readonly lengths: number[] = [];
+  /** The newest segment, also when `expect` has taken it. */
+  last: RawSegment | undefined;
   /** The most bytes of payload that came in one segment. */
   largest = 0;
   /** The last that came, and 0 before. */
@@ -185,8 +92,11 @@ export class RawConnection {
     const length = options.length ?? 0;
     const end = seq + length + (flags & (tcpFlags.syn | tcpFlags.fin) ? 1 : 0);
     const packet = finish(this.build(letters, options), options);
-    if (flags & tcpFlags.rst && !options.aside) this.#over = true;
-    else if (!options.aside) this.next = Math.max(this.next, end);
+    if (options.spoil) spoil(packet, options.spoil);
+    // What is not accepted is not sent.
+    const counts = !options.aside && !options.spoil;
+    if (flags & tcpFlags.rst && counts) this.#over = true;
+    else if (counts) this.next = Math.max(this.next, end);
     for (const each of [this.change(packet)].flat()) await this.sendPacket(each);
   }
 
@@ -229,6 +139,28 @@ export class RawConnection {
     const type = (packet[0] as number) >> 4 === 4 ? '0800' : '86dd';
     const link = `${this.place.gateway}${this.place.mac}`.replaceAll(':', '') + type;
     await this.place.agent.call('rawSend', this.fd, link + Buffer.from(packet).toString('hex'));
+  }
+
+  /**
+   * Says by ICMP, from this host's own address, that something is wrong with a segment that has come here. `seq` pretends that it
+   * had another sequence number, relative to the other end's.
+   */
+  async icmp(
+    about: RawSegment,
+    { type, code, mtu, seq }: { type: number; code: number; mtu?: number; seq?: number },
+  ): Promise<void> {
+    const { address, peer } = this.place;
+    const [from, to] = [parseAddress(address) as Uint8Array, parseAddress(peer) as Uint8Array];
+    const quote = buildTcpSegment({
+      ...about,
+      src: to,
+      dst: from,
+      seq: seq === undefined ? about.seq : seqAdd(this.peerIsn ?? 0, seq),
+      options: undefined,
+      ttl: 63,
+      tos: 0,
+    });
+    await this.sendPacket(buildIcmpError({ from, to, type, code, mtu, about: quote }));
   }
 
   /**
@@ -311,6 +243,11 @@ export class RawConnection {
     }
   }
 
+  /** The other end has given up, for a reason that is no segment. */
+  over(): void {
+    this.#over = true;
+  }
+
   /** Nothing of this connection stays behind in the middle or at the other end. */
   async clean(): Promise<void> {
     if (this.#over || this.peerIsn === undefined) return;
@@ -339,6 +276,8 @@ export class RawConnection {
     if (start <= this.received && end > this.received && !(tcp.flags & tcpFlags.rst)) this.received = end;
     if (tcp.flags & tcpFlags.rst) this.#over = true;
     this.segments.push(segment);
+    this.last = segment;
+    if (payload.length > 0) this.lengths.push(payload.length);
     for (const wake of this.#waiting.splice(0)) wake();
   }
 

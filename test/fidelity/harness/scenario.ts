@@ -1,5 +1,6 @@
 import type { LabOptions } from '../../../src/lab/index.js';
 import type { Host } from './host.js';
+import type { Middle } from './middle.js';
 import type { RawHost } from './raw.js';
 
 /** The conditions of the path, as `labUp` takes them; none: two plain links. */
@@ -12,7 +13,7 @@ export interface Ends {
   rawClient: RawHost;
   rawServer: RawHost;
   /** What lies between them, in both labs: for settings that hold for every socket there. */
-  middle: Pick<Host, 'sysctl'>;
+  middle: Middle;
   family: 4 | 6;
   /**
    * Says what must be true for the scenario to be about what it claims. It must hold with plain forwarding, or the scenario

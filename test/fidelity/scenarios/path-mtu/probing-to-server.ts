@@ -1,0 +1,31 @@
+import { blackHoles } from '../../harness/black-holes.js';
+import { scenario } from '../../harness/scenario.js';
+
+export default scenario({
+  name: 'probing-to-server',
+  group: 'path-mtu',
+  faults: [20],
+  standard: 'RFC 4821: an end that probes (tcp_mtu_probing) finds the size that passes a black hole',
+  path: blackHoles,
+  taken: true,
+  fault:
+    "our socket probes only if the middle's own tcp_mtu_probing says so, whatever the end has set: the engine should set it to 1 (src/engine/system.ts), as RFC 4821 advises for what faces unknown paths",
+  differences: ['error-for-the-leg'],
+  async run({ client, server, middle }) {
+    await client.sysctl('ipv4/tcp_mtu_probing', 1);
+    // How soon a silence is taken for a black hole.
+    await client.sysctl('ipv4/tcp_retries1', 1);
+    await middle.sysctl('ipv4/tcp_retries1', 1);
+    const listener = await server.listen();
+    const c = await client.connect();
+    const s = await listener.accept();
+
+    await c.send(100);
+    await s.receive(100);
+    await c.send(20_000);
+    await s.receive(20_000, { patienceMs: 2500 });
+    await s.reset();
+    await c.receive();
+    await c.close();
+  },
+});
