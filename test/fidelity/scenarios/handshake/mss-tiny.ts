@@ -5,8 +5,7 @@ export default scenario({
   group: 'handshake',
   faults: [15],
   standard: 'RFC 9293 section 3.7.1: an MSS of 48 is obeyed or bounded',
-  taken: true,
-  fault: 'the takeover fails (setsockopt TCP_MAXSEG: EINVAL); the flow is forwarded and counted as failed',
+  taken: 'unsupportedOption.tinyMss',
   async run({ rawClient, server }) {
     const listener = await server.listen();
     const c = await rawClient.connection();

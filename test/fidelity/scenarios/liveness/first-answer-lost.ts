@@ -7,9 +7,6 @@ export default scenario({
   standard:
     'RFC 6298 section 2: with a round trip measured in the handshake, what is lost is sent again soon',
   taken: true,
-  fault:
-    'our sockets know no round trip at first, so that the kernel waits 3 s (tcp_init_metrics(), TCP_TIMEOUT_FALLBACK) before it repeats the very first data of a leg; unless its cache of metrics knows that address',
-  race: true,
   async run({ server, rawClient, check }) {
     const listener = await server.listen();
     const c = await rawClient.connection();
