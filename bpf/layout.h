@@ -51,9 +51,11 @@ struct handshake {
 	__u8 client; /* which side sent the SYN */
 	__u8 rule; /* the user's rule that selected it */
 	__u16 generation; /* of the rules at that time, its lower 16 bits */
-	__u64 started_ns;
+	__u64 started_ns; /* when the segment came that the next one answers */
 	__u32 made; /* sockets were made for it: HELD then means taken, until it is no more */
 	__u32 settings; /* of its rule: what the first SYN went without, its repetitions and the SYN-ACK go without, too */
+	__u16 rtt_ms[2]; /* from here to each side and back, rounded up; 0: not known */
+	__u32 pad;
 };
 
 /* A taken flow. Written by the engine only (an LRU map could lose it, and its packets would pass the sockets by). */

@@ -492,6 +492,15 @@ static __always_inline void on_syn(struct __sk_buff *skb, const struct config *c
 	bpf_map_update_elem(&handshakes, &p->key, h, BPF_ANY);
 }
 
+/* This segment answers the one before it. Of a SYN that may have been sent twice it says nothing (RFC 6298 section 3). */
+static __always_inline void take_time(struct handshake *h, __u8 side)
+{
+	__u64 now = bpf_ktime_get_ns(), passed = (now - h->started_ns) / 1000000 + 1;
+
+	h->rtt_ms[side & 1] = passed < 1000 ? passed : 0;
+	h->started_ns = now;
+}
+
 static __always_inline void on_syn_ack(struct __sk_buff *skb, const struct config *c, const struct packet *p,
 				       struct handshake *h)
 {
@@ -532,6 +541,7 @@ static __always_inline void on_syn_ack(struct __sk_buff *skb, const struct confi
 		return;
 	}
 	change(h, SYN_SENT, SYN_RCVD);
+	take_time(h, me);
 }
 
 static __always_inline void on_rst(const struct packet *p, struct handshake *h)
@@ -566,6 +576,7 @@ static __always_inline int on_segment(struct __sk_buff *skb, const struct config
 			return 0;
 		if (change(h, SYN_RCVD, ESTABLISHED))
 			count(C_COMPLETED);
+		take_time(h, me);
 		/* TCP_REPAIR forgets ECN. */
 		if (mine->has & other->has & HAS_ECN && !bpf_sk_assign_tcp_reqsk) {
 			forward(h, ESTABLISHED, C_ECN);

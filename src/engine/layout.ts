@@ -3,7 +3,7 @@ import type { HandshakeRecord, SynRecord } from '../flow/record.js';
 
 export const KEY_BYTES = 36;
 export const SIDE_BYTES = 20;
-export const HANDSHAKE_BYTES = 64;
+export const HANDSHAKE_BYTES = 72;
 export const FLOW_LIVE = 2 * SIDE_BYTES;
 export const CATCHING_UP = 4;
 /** Behind `live` come six words that the kernel program keeps for itself; zero at first. */
@@ -14,6 +14,7 @@ export const HANDSHAKE_RULE = 45;
 export const HANDSHAKE_GENERATION = 46;
 export const HANDSHAKE_STARTED = 48;
 export const HANDSHAKE_MADE = 56;
+export const HANDSHAKE_RTT = 64;
 export const State = { HELD: 4, FORWARD: 5 } as const;
 
 export const Has = { MSS: 1, WSCALE: 2, SACK: 4, TS: 8, ECN: 16, SCALED_WINDOW: 32 } as const;

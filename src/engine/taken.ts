@@ -9,6 +9,7 @@ import {
   FLOW_LIVE,
   HANDSHAKE_CLIENT,
   HANDSHAKE_GENERATION,
+  HANDSHAKE_RTT,
   HANDSHAKE_RULE,
   handshakeRecord,
   SIDE_BYTES,
@@ -73,6 +74,11 @@ export class Identity {
   /** Index of the rule that selected it, in the generation `rules` of the rules. */
   get rule(): number {
     return this.handshake[HANDSHAKE_RULE] as number;
+  }
+  /** Milliseconds to that end and back, as the handshake took; 0: not known. */
+  roundTripMs(side: Side): number {
+    const at = HANDSHAKE_RTT + 2 * (side === CLIENT ? this.clientSide : 1 - this.clientSide);
+    return (this.handshake[at] as number) | ((this.handshake[at + 1] as number) << 8);
   }
   /** The lower 16 bits. */
   get rules(): number {

@@ -52,6 +52,7 @@ export class RequestSockets {
     const both = peer.has & self.has;
     const scaled = (both & Has.WSCALE) !== 0;
     const window = windowOf(peer, scaled);
+    const roundTrip = identity.roundTripMs(side);
     const length = this.#ack.write(
       family,
       identity.key,
@@ -64,8 +65,8 @@ export class RequestSockets {
       scaled ? window >>> peer.scale : window,
       (both & Has.TS) !== 0,
       peer.tsval,
-      // The kernel would take it for an echo and the time since for a round trip (tcp_synack_rtt_meas()); 0 is none.
-      0,
+      // The kernel takes the time since then for a round trip (tcp_ack_update_rtt()); 0 is none.
+      roundTrip === 0 ? 0 : (self.tsval - roundTrip) >>> 0,
     );
     this.#making[this.worker] = 1;
     // tun_get_user() delivers before it returns: the socket is in the listener's queue, or there is none.
