@@ -8,8 +8,6 @@ export default scenario({
   standard: 'RFC 4821: an end that probes (tcp_mtu_probing) finds the size that passes a black hole',
   path: blackHoles,
   taken: true,
-  fault:
-    "our socket probes only if the middle's own tcp_mtu_probing says so, whatever the end has set: the engine should set it to 1 (src/engine/system.ts), as RFC 4821 advises for what faces unknown paths",
   differences: ['error-for-the-leg'],
   async run({ client, server, middle }) {
     await server.sysctl('ipv4/tcp_mtu_probing', 1);

@@ -1,7 +1,7 @@
 import { scenario } from '../../harness/scenario.js';
 
 export default scenario({
-  name: 'overlap',
+  name: 'overlapping-segments',
   group: 'segments',
   faults: [43],
   standard: 'RFC 9293 section 3.10.7.4: what overlaps is taken once',
