@@ -213,7 +213,6 @@ export class Intake {
   /** Milliseconds until a decision is late; -1: none is out. */
   nextDue(now: number): number {
     if (this.#byId.size === 0) return -1;
-    if (this.#byId.size === 0) return -1;
     const [first] = this.#byId.values();
     return Math.max(0, (first as Pending).due - now);
   }

@@ -20,18 +20,24 @@ const getsockoptCall = libc.func('int getsockopt(int, int, int, void *, void *)'
 const recvmmsgCall = libc.func('int recvmmsg(int, void *, uint, int, void *)');
 const sendmmsgCall = libc.func('int sendmmsg(int, void *, uint, int)');
 
-/** Opens a socket for all frames that come in by an interface. What it sends skips the queueing discipline. */
-export function packetSocket(interfaceIndex: number, receiveBufferBytes: number): number {
+/** Opens a socket for all frames that come in by an interface. What it sends is seen by captures, too. */
+export function interfaceSocket(interfaceIndex: number, receiveBufferBytes: number): number {
   // Protocol 0: it hears nothing until bind() has named the interface.
   const fd = check(socketCall(AF_PACKET, SOCK_RAW | SOCK_FLAGS, 0), 'socket', 'AF_PACKET');
   setOption(fd, SOL_PACKET, PACKET_IGNORE_OUTGOING, 1, 'PACKET_IGNORE_OUTGOING');
-  setOption(fd, SOL_PACKET, PACKET_QDISC_BYPASS, 1, 'PACKET_QDISC_BYPASS');
   setOption(fd, SOL_SOCKET, SO_RCVBUFFORCE, receiveBufferBytes, 'SO_RCVBUFFORCE');
   const address = new DataView(new ArrayBuffer(20)); // struct sockaddr_ll
   address.setUint16(0, AF_PACKET, true);
   address.setUint16(2, ETH_P_ALL, false);
   address.setInt32(4, interfaceIndex, true);
   check(bindCall(fd, new Uint8Array(address.buffer), 20), 'bind', `AF_PACKET, interface ${interfaceIndex}`);
+  return fd;
+}
+
+/** The same for bulk: what it sends skips the queueing discipline, and with it the captures of the interface. */
+export function packetSocket(interfaceIndex: number, receiveBufferBytes: number): number {
+  const fd = interfaceSocket(interfaceIndex, receiveBufferBytes);
+  setOption(fd, SOL_PACKET, PACKET_QDISC_BYPASS, 1, 'PACKET_QDISC_BYPASS');
   return fd;
 }
 
