@@ -1,6 +1,7 @@
 /** Flows in a handler's hands: what becomes of a socket when the handler has closed its own. */
 import type { Epoll } from '../kernel/epoll.js';
-import { hasResetOnClose, shutdownWrite, TcpState, tcpState, unread } from '../kernel/socket.js';
+import { hasResetOnClose, shutdownWrite, unread } from '../kernel/socket.js';
+import { TcpState, tcpState } from '../kernel/tcp_info.js';
 import type { FlowTable } from './flow-table.js';
 import { Lingering } from './lingering.js';
 import { CLIENT, SERVER, type Side, type TakenFlow } from './taken.js';

@@ -3,7 +3,7 @@
  * gives such orphans `tcp_fin_timeout`, 60 s; but ours is none for the kernel, since we still hold its descriptor, so
  * TCP_LINGER2 does not apply either.
  */
-import { TcpState, tcpState } from '../kernel/socket.js';
+import { TcpState, tcpState } from '../kernel/tcp_info.js';
 import { CLIENT, SERVER, type Side, type TakenFlow } from './taken.js';
 
 export const LINGER_MS = 60_000;

@@ -1,6 +1,6 @@
 /** What is done about events on the sockets of relayed flows: bytes, FINs and resets, each in their order. */
 import { EPOLLERR, EPOLLHUP, EPOLLIN, EPOLLOUT, EPOLLPRI, EPOLLRDHUP, type Epoll } from '../kernel/epoll.js';
-import { TcpState, tcpState } from '../kernel/socket.js';
+import { TcpState, tcpState } from '../kernel/tcp_info.js';
 import type { FlowTable } from './flow-table.js';
 import { pump } from './relay.js';
 import { PendingResets } from './resets.js';

@@ -3,7 +3,8 @@
  * the other end's window kept back never leaves the sender. So it waits here while the other end goes on acknowledging,
  * and no longer.
  */
-import { roundTripMs, unacknowledged } from '../kernel/socket.js';
+import { unacknowledged } from '../kernel/socket.js';
+import { roundTripMs } from '../kernel/tcp_info.js';
 import type { FlowTable } from './flow-table.js';
 import { pump } from './relay.js';
 import { CLIENT, SERVER, type Side, type TakenFlow } from './taken.js';

@@ -1,8 +1,8 @@
 /** A taken flow as its worker keeps it: two sockets, and for each direction what is in transit. */
 import { type Endpoint, formatEndpoint } from '../flow/record.js';
 import type { FlowInfo, FlowState } from '../flow/stats.js';
-import { payloadSent } from '../kernel/socket.js';
 import type { Pipe } from '../kernel/splice.js';
+import { payloadSent } from '../kernel/tcp_info.js';
 import { formatAddress } from '../wire/address.js';
 import {
   CATCHING_UP,

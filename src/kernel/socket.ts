@@ -16,7 +16,6 @@ const SO_LINGER = 13;
 const SO_OOBINLINE = 10;
 const TCP_NODELAY = 1;
 const TCP_MAXSEG = 2;
-const TCP_INFO = 11;
 const SIOCOUTQ = 0x5411;
 const SIOCINQ = 0x541b;
 const SIOCATMARK = 0x8905;
@@ -24,9 +23,6 @@ const MSG_OOB = 1;
 const MSG_NOSIGNAL = 0x4000;
 const MSG_MORE = 0x8000;
 export const SHUT_WR = 1;
-
-/** States of `include/net/tcp_states.h`. */
-export const TcpState = { ESTABLISHED: 1, FIN_WAIT2: 5, TIME_WAIT: 6, CLOSE: 7 } as const;
 
 const socketCall = libc.func('int socket(int, int, int)');
 const bindCall = libc.func('int bind(int, void *, uint)');
@@ -162,34 +158,6 @@ export const close = (fd: number): void => {
 export function duplicate(fd: number): number {
   const F_DUPFD_CLOEXEC = 1030;
   return check(dupCall(fd, F_DUPFD_CLOEXEC, 0), 'fcntl', 'F_DUPFD_CLOEXEC');
-}
-
-const state = new Uint8Array(4);
-
-/** The connection's state, as in TcpState. */
-export function tcpState(fd: number): number {
-  length[0] = 1;
-  return getsockoptCall(fd, SOL_TCP, TCP_INFO, state, length) < 0 ? TcpState.CLOSE : (state[0] as number);
-}
-
-const info = new DataView(new ArrayBuffer(216));
-const infoBytes = new Uint8Array(info.buffer);
-
-/**
- * Bytes of payload that were sent, each counted once. Source: TCP_INFO, tcpi_bytes_sent less tcpi_bytes_retrans; unlike
- * tcpi_bytes_acked they leave out the FIN. `queued`: also what waits to be sent (tcpi_notsent_bytes), which must hold no FIN.
- */
-export function payloadSent(fd: number, queued = false): number {
-  length[0] = 216;
-  if (getsockoptCall(fd, SOL_TCP, TCP_INFO, infoBytes, length) < 0) return 0;
-  const sent = Number(info.getBigUint64(200, true) - info.getBigUint64(208, true));
-  return queued ? sent + info.getUint32(144, true) : sent;
-}
-
-/** The smoothed round-trip time in milliseconds (TCP_INFO, tcpi_rtt), 0 before it was measured. */
-export function roundTripMs(fd: number): number {
-  length[0] = 216;
-  return getsockoptCall(fd, SOL_TCP, TCP_INFO, infoBytes, length) < 0 ? 0 : info.getUint32(68, true) / 1000;
 }
 
 /** Bytes sent and not yet acknowledged, plus those not sent (tcp(7), SIOCOUTQ). */

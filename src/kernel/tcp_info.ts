@@ -7,6 +7,39 @@ const size = 248;
 
 const getCall = libc.func('int getsockopt(int, int, int, void *, void *)');
 
+const length = new Uint32Array(1);
+
+/** States of `include/net/tcp_states.h`. */
+export const TcpState = { ESTABLISHED: 1, FIN_WAIT2: 5, TIME_WAIT: 6, CLOSE: 7 } as const;
+
+const state = new Uint8Array(4);
+
+/** The connection's state, as in TcpState. */
+export function tcpState(fd: number): number {
+  length[0] = 1;
+  return getCall(fd, SOL_TCP, TCP_INFO, state, length) < 0 ? TcpState.CLOSE : (state[0] as number);
+}
+
+const info = new DataView(new ArrayBuffer(216));
+const infoBytes = new Uint8Array(info.buffer);
+
+/**
+ * Bytes of payload that were sent, each counted once. Source: TCP_INFO, tcpi_bytes_sent less tcpi_bytes_retrans; unlike
+ * tcpi_bytes_acked they leave out the FIN. `queued`: also what waits to be sent (tcpi_notsent_bytes), which must hold no FIN.
+ */
+export function payloadSent(fd: number, queued = false): number {
+  length[0] = 216;
+  if (getCall(fd, SOL_TCP, TCP_INFO, infoBytes, length) < 0) return 0;
+  const sent = Number(info.getBigUint64(200, true) - info.getBigUint64(208, true));
+  return queued ? sent + info.getUint32(144, true) : sent;
+}
+
+/** The smoothed round-trip time in milliseconds (TCP_INFO, tcpi_rtt), 0 before it was measured. */
+export function roundTripMs(fd: number): number {
+  length[0] = 216;
+  return getCall(fd, SOL_TCP, TCP_INFO, infoBytes, length) < 0 ? 0 : info.getUint32(68, true) / 1000;
+}
+
 export const tcpStates = [
   'NONE',
   'ESTABLISHED',

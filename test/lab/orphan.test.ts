@@ -9,7 +9,8 @@ import { LINGER_MS } from '../../src/engine/lingering.js';
 import { CLIENT, Identity, SERVER, TakenFlow } from '../../src/engine/taken.js';
 import { Takeover } from '../../src/engine/takeover.js';
 import { Epoll } from '../../src/kernel/epoll.js';
-import { duplicate, TcpState, tcpState } from '../../src/kernel/socket.js';
+import { duplicate } from '../../src/kernel/socket.js';
+import { TcpState, tcpState } from '../../src/kernel/tcp_info.js';
 import { waitFor } from './harness.js';
 
 const opened: { destroy(): void }[] = [];
