@@ -25,8 +25,7 @@ export interface Active {
 const plain: Subject = {
   name: 'plain',
   async activate(site) {
-    // What the kernel's documentation advises on a router, and what the engine sets.
-    await site.sysctl('middle', 'net.ipv4.tcp_early_demux', 0);
+    await site.sysctl('middle', 'net.ipv4.tcp_early_demux', 1);
     return { pid: null, treated: async () => null, deactivate: async () => {} };
   },
 };

@@ -29,10 +29,15 @@ static __always_inline __u32 worker_of(const struct config *c, const struct flow
 	return c->workers > 1 ? (h >> 16) % c->workers : 0;
 }
 
-static __always_inline int stale(const struct config *c, __u32 worker)
+static __always_inline int stale_at(const struct config *c, __u32 worker, __u64 now)
 {
 	/* Signed: a beat between the two reads is in the future. */
-	return (__s64)(bpf_ktime_get_ns() - c->heartbeat_ns[worker & (MAX_WORKERS - 1)]) > (__s64)STALE_NS;
+	return (__s64)(now - c->heartbeat_ns[worker & (MAX_WORKERS - 1)]) > (__s64)STALE_NS;
+}
+
+static __always_inline int stale(const struct config *c, __u32 worker)
+{
+	return stale_at(c, worker, bpf_ktime_get_ns());
 }
 
 /* Exactly one CPU wins a change of state, so that each flow is counted once. */
@@ -78,6 +83,8 @@ static __always_inline void on_syn(struct __sk_buff *skb, const struct config *c
 			/* Repeated. It goes without what the first one went without, since either may be the one that arrives. */
 			int option = read_syn(skb, p, old->settings);
 
+			if (old->past_sockets)
+				pass_sockets_by(skb);
 			/* Stacks drop options that may have cost them the first one. */
 			if (old->state == SYN_SENT)
 				old->side[me] = w->parsed;
@@ -104,12 +111,15 @@ static __always_inline void on_syn(struct __sk_buff *skb, const struct config *c
 	h->client = me;
 	h->started_ns = bpf_ktime_get_ns();
 	h->rule = rule & 0xff;
+	h->past_sockets = stale_at(c, worker, h->started_ns);
+	if (h->past_sockets)
+		pass_sockets_by(skb);
 	/* C_SEEN: no reason to forward it. */
 	__u32 why = C_SEEN;
 
 	if (rule < 0)
 		why = C_UNMATCHED;
-	else if (stale(c, worker))
+	else if (h->past_sockets)
 		why = C_ENGINE_STALE;
 	else if (rule >> 8 & 0xff)
 		why = C_DECIDED;
@@ -261,6 +271,8 @@ static __always_inline int on_segment(struct __sk_buff *skb, const struct config
 			change(h, HELD, FORWARD);
 		else
 			forward(h, HELD, C_ENGINE_STALE);
+		h->past_sockets = 1;
+		pass_sockets_by(skb);
 		return 0;
 	}
 	return 1;

@@ -55,7 +55,7 @@ struct handshake {
 	__u32 made; /* sockets were made for it: HELD then means taken, until it is no more */
 	__u32 settings; /* of its rule: what the first SYN went without, its repetitions and the SYN-ACK go without, too */
 	__u16 rtt_ms[2]; /* from here to each side and back, rounded up; 0: not known */
-	__u32 pad;
+	__u32 past_sockets; /* a dead engine's sockets may have these ports: its packets must not meet them */
 };
 
 /* A taken flow. Written by the engine only (an LRU map could lose it, and its packets would pass the sockets by). */

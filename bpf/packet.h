@@ -87,6 +87,16 @@ static __always_inline void make_key(struct packet *p)
 	p->key.port[1] = bpf_htons(p->from ? p->sport : p->dport);
 }
 
+/* Early demux (tcp_v4_early_demux) attaches any socket that has a packet's addresses, and a packet with a socket is
+ * delivered here, or dropped by ip_forward(). It leaves out whatever has a dst already; the one that belongs to a tunnel
+ * key is replaced when the packet is routed (skb_valid_dst), and so means nothing else. */
+static __always_inline void pass_sockets_by(struct __sk_buff *skb)
+{
+	struct bpf_tunnel_key none = {};
+
+	bpf_skb_set_tunnel_key(skb, &none, sizeof none, 0);
+}
+
 static __always_inline int is_tag(__be16 type)
 {
 	return type == bpf_htons(ETH_P_8021Q) || type == bpf_htons(ETH_P_8021AD);

@@ -99,6 +99,7 @@ __noinline int pass_probe(struct __sk_buff *skb, const struct packet *p)
 		put_number(skb, p, 28, bpf_ntohl(ts.ecr), echo);
 	}
 	__sync_fetch_and_or(&f->live, PROBED << me);
+	pass_sockets_by(skb);
 	return 1;
 }
 

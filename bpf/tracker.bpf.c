@@ -105,8 +105,11 @@ static __always_inline int track(struct __sk_buff *skb, __u32 l3, int from_engin
 		on_syn(skb, c, &p, h, worker);
 		return TC_ACT_OK;
 	}
-	if (h && h->state == FORWARD)
+	if (h && h->state == FORWARD) {
+		if (h->past_sockets)
+			pass_sockets_by(skb);
 		return TC_ACT_OK;
+	}
 	if (from_engine) {
 		/* What was held comes back and is no taken flow: the engine has decided to forward it. */
 		if (h)

@@ -61,8 +61,6 @@ function stateFile(): string {
 
 /** What a middle needs to be otherwise than usual, while it is one: [sysctl, as it is, as it must be]. */
 const settings = [
-  // tcp_v4_early_demux() attaches any socket with a packet's addresses to it, and ip_forward() drops such a packet.
-  ['ipv4/tcp_early_demux', '1', '0'],
   // An end that looks for black holes by itself (RFC 4821) finds none behind our socket, which has to look instead.
   ['ipv4/tcp_mtu_probing', '0', '1'],
 ] as const;
@@ -86,12 +84,12 @@ export function changeSettings(): void {
   for (const [path, , wanted] of due) writeSysctl(path, wanted);
 }
 
-/** Returns the names of what was set back. */
+/** Returns the names of what was set back. Without the programs, leftover sockets are destroyed as well. */
 export function restoreSettings(): string[] {
   const known = settings.map(([path]) => path as string);
   const saved = Object.entries(savedSettings()).filter(([path]) => known.includes(path));
-  if (saved.length === 0) return [];
   destroyForeignSockets();
+  if (saved.length === 0) return [];
   for (const [path, value] of saved) writeSysctl(path, value);
   rmSync(stateFile());
   if (readdirSync(STATE_DIR).length === 0) rmSync(STATE_DIR, { recursive: true });
@@ -99,8 +97,9 @@ export function restoreSettings(): string[] {
 }
 
 /**
- * Destroys TCP sockets whose local address is not this machine's: what a killed engine has left in TIME_WAIT would,
- * with early demux on again, swallow the packets of whoever uses the same ports. Returns how many there were.
+ * Destroys TCP sockets whose local address is not this machine's: early demux (tcp_v4_early_demux) would attach what a
+ * killed engine has left, TIME_WAIT included, to the packets of whoever uses the same ports, and ip_forward() drops a
+ * packet that carries a socket. Until then the tracker sees to it. Returns how many there were.
  */
 export function destroyForeignSockets(): number {
   const own = new Set<string>();

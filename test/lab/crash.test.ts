@@ -4,7 +4,7 @@ import { afterEach, expect, it } from 'vitest';
 import type { Engine } from './engine.js';
 import { bin, counts, useRig, waitFor, watched } from './harness.js';
 import type { Program } from './program.js';
-import { systemState } from './state.js';
+import { socketsOf, systemState } from './state.js';
 
 const rig = useRig('crash', { run: null });
 let hold: Program | undefined;
@@ -61,6 +61,22 @@ it('taken connections end, new ones pass, and the next engine starts without hel
   expect(counts(gained).intercepted).toBeGreaterThan(0);
   expect(await rig.engine.stop()).toBe(0);
   expect(systemState(rig.lab)).toBe(rig.before);
+});
+
+it('ports of taken connections can be used again while no engine runs', async () => {
+  const { engine, port } = await killUnderLoad(10);
+  const all = async () => (await (hold as Program).report<Ended>()).ended;
+  await waitFor('every taken connection has ended', async () => (await all()).length === 10);
+  const ended = await all();
+  await hold?.stop();
+  // What the kernel keeps of the dead engine's sockets must not swallow packets of whoever uses the same ports.
+  const { server4 } = rig.lab.addresses;
+  for (const flow of ended.slice(0, 5)) {
+    expect(socketsOf(rig.lab), 'a socket that could').toContain(`:${flow.port} `);
+    expect(await rig.attempt(server4, port, 3000, flow.port)).toMatchObject({ outcome: 'connected' });
+  }
+  rig.lab.exec('middle', [process.execPath, bin, 'clean', '--control', engine.control]);
+  expect(socketsOf(rig.lab)).toBe('');
 });
 
 it('`desplice clean` removes what was left', async () => {
