@@ -67,6 +67,12 @@ static __always_inline int dress(struct __sk_buff *skb, __u32 l3)
 			ts.ecr = bpf_htonl(other->tsval);
 			put_number(skb, &p, 28, 0, other->tsval);
 		}
+		__u32 last = f->stamp[p.from & 1];
+
+		if (f->live & RELEASING && last && (__s32)(bpf_ntohl(ts.val) - last) > 0) {
+			put_number(skb, &p, 24, bpf_ntohl(ts.val), last);
+			ts.val = bpf_htonl(last);
+		}
 		f->stamp[p.from & 1] = bpf_ntohl(ts.val);
 		f->echo[p.from & 1] = bpf_ntohl(ts.ecr);
 	}

@@ -14,8 +14,10 @@ static __always_inline void drop_tags(struct __sk_buff *skb)
 		bpf_skb_vlan_pop(skb);
 }
 
-static __always_inline int to_engine(struct __sk_buff *skb, const struct config *c, __u32 worker)
+/* `held` counts, so that the engine knows when it has read all that was sent. */
+static __always_inline int to_engine(struct __sk_buff *skb, const struct config *c, __u32 worker, __u32 *held)
 {
+	__sync_fetch_and_add(held, 1);
 	drop_tags(skb);
 	return bpf_redirect(c->tun[worker & (MAX_WORKERS - 1)], 0);
 }

@@ -55,7 +55,9 @@ struct handshake {
 	__u32 made; /* sockets were made for it: HELD then means taken, until it is no more */
 	__u32 settings; /* of its rule: what the first SYN went without, its repetitions and the SYN-ACK go without, too */
 	__u16 rtt_ms[2]; /* from here to each side and back, rounded up; 0: not known */
+	__u32 held; /* segments that went to the engine */
 	__u32 past_sockets; /* a dead engine's sockets may have these ports: its packets must not meet them */
+	__u32 pad;
 };
 
 /* A taken flow. Written by the engine only (an LRU map could lose it, and its packets would pass the sockets by). */
@@ -64,9 +66,13 @@ struct flow {
 	__u32 live; /* bit n: what side n sends may go to the socket that faces it; until then it goes to the engine */
 	__u32 next[2]; /* behind what each side has sent; 0: not known yet */
 	__u32 stamp[2], echo[2]; /* the last TSval and TSecr that our socket sent in each side's name; 0: none */
+	__u32 held; /* segments that went to the engine since the takeover */
 };
 
+#define ANY_NUMBER 0xffffffff /* to change_flow: however many were held */
 #define CATCHING_UP 4 /* in live: the engine still delivers what was held, in order, and says itself when that is over */
+#define RELEASING 32 /* in live: our sockets' TSvals stand still, so that the ends' own clocks are not behind them */
+#define LEAVING 64 /* in live: the sockets are gone, and what the engine delivers goes on to the other end */
 #define PROBED 8 /* in live, shifted by side: its probe went on to the other end, whose answer is still out */
 
 struct rule {

@@ -18,20 +18,28 @@
 #include "fragment.h"
 #include "dress.h"
 
+/* How far its end has sent. */
+static __always_inline void note_end(struct flow *f, const struct packet *p)
+{
+	__u8 me = p->from & 1;
+	__u32 end = p->seq + p->payload + (p->flags & TCP_FIN);
+
+	if (!f->next[me] || (__s32)(end - f->next[me]) > 0)
+		f->next[me] = end;
+}
+
 /* A segment of a taken flow, on its way to the socket that faces its sender. */
 static __always_inline int deliver(struct __sk_buff *skb, const struct config *c, struct packet *p,
 				   struct flow *f, __u32 worker)
 {
 	__u8 me = p->from & 1;
-	__u32 end = p->seq + p->payload + (p->flags & TCP_FIN);
 	int bare = (p->flags & (TCP_FIN | TCP_SYN | TCP_RST | TCP_ACK)) == TCP_ACK;
 
 	/* Bare and behind what it has sent already: rare enough to ask the sockets, which also puts `next` right again
 	 * after a forged segment. */
 	if (bare && p->payload <= 1 && (!f->next[me] || (__s32)(p->seq - f->next[me]) < 0) && pass_probe(skb, p))
 		return TC_ACT_OK;
-	if (!f->next[me] || (__s32)(end - f->next[me]) > 0)
-		f->next[me] = end;
+	note_end(f, p);
 	skb->mark = (skb->mark & ~c->mark_mask) | c->mark;
 	if (bare && !p->payload && f->live & PROBED << (me ^ 1)) {
 		drop_tags(skb);
@@ -75,17 +83,24 @@ static __always_inline int track(struct __sk_buff *skb, __u32 l3, int from_engin
 	struct flow *f = bpf_map_lookup_elem(&flows, &p.key);
 
 	if (f) {
+		if (from_engine && f->live & LEAVING)
+			return TC_ACT_OK;
 		if (opening != TCP_SYN) {
 			if (!from_engine) {
-				f->side[p.from & 1].ttl = p.ttl;
-				f->side[p.from & 1].tos = p.tos;
+				struct side *mine = &f->side[p.from & 1];
+
+				mine->ttl = p.ttl;
+				mine->tos = p.tos;
+				read_timestamp(skb, &p, mine);
 				if (!(f->live >> (p.from & 1) & 1) && !stale(c, worker)) {
 					/* What follows must not overtake it: the engine says when it has been delivered. */
 					__sync_fetch_and_or(&f->live, CATCHING_UP);
-					return to_engine(skb, c, worker);
+					return to_engine(skb, c, worker, &f->held);
 				}
 				return deliver(skb, c, &p, f, worker);
 			}
+			if (p.payload)
+				note_end(f, &p);
 			skb->mark = (skb->mark & ~c->mark_mask) | c->mark;
 			return TC_ACT_OK;
 		}
@@ -93,7 +108,7 @@ static __always_inline int track(struct __sk_buff *skb, __u32 l3, int from_engin
 		 * has to pass through the engine, which knows. Without an engine the flow is gone. */
 		if (!stale(c, worker)) {
 			if (!from_engine)
-				return to_engine(skb, c, worker);
+				return to_engine(skb, c, worker, &f->held);
 			skb->mark = (skb->mark & ~c->mark_mask) | c->mark;
 			return TC_ACT_OK;
 		}
@@ -130,14 +145,14 @@ static __always_inline int track(struct __sk_buff *skb, __u32 l3, int from_engin
 	}
 	if (p.flags & TCP_RST) {
 		if (h->state == HELD && !stale(c, worker))
-			return to_engine(skb, c, worker);
+			return to_engine(skb, c, worker, &h->held);
 		on_rst(&p, h);
 		return TC_ACT_OK;
 	}
 	if (p.flags & TCP_SYN)
 		return TC_ACT_OK;
 	if (on_segment(skb, c, &p, h, worker))
-		return to_engine(skb, c, worker);
+		return to_engine(skb, c, worker, &h->held);
 	return TC_ACT_OK;
 }
 
@@ -161,6 +176,35 @@ SEC("tc")
 int track_engine(struct __sk_buff *skb)
 {
 	return track(skb, 0, 1);
+}
+
+/* Not for packets: the engine runs it (BPF_PROG_TEST_RUN) to change `live` of a flow while packets do so, too. The data
+ * says what becomes of the flow, and then holds it as it was left. Returns 0: there is no such flow; 1: done; 2: not done,
+ * since more segments than `held` went to the engine. */
+SEC("tc")
+int change_flow(struct __sk_buff *skb)
+{
+	struct {
+		struct flow_key key;
+		__u32 keep, add, held;
+	} order;
+
+	if (bpf_skb_load_bytes(skb, 0, &order, sizeof order))
+		return 0;
+	struct flow *f = bpf_map_lookup_elem(&flows, &order.key);
+
+	if (!f)
+		return 0;
+	if (order.held != ANY_NUMBER) {
+		struct handshake *h = bpf_map_lookup_elem(&handshakes, &order.key);
+
+		if (f->held + (h ? h->held : 0) != order.held)
+			return 2;
+	}
+	__sync_fetch_and_and(&f->live, order.keep);
+	__sync_fetch_and_or(&f->live, order.add);
+	bpf_skb_store_bytes(skb, sizeof order, f, sizeof *f, 0);
+	return 1;
 }
 
 SEC("tc")

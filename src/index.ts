@@ -6,9 +6,9 @@
  *     }
  */
 import { Engine } from './engine/engine.js';
-import type { Flow } from './engine/flow.js';
+import { type Flow, RELEASE_MS } from './engine/flow.js';
 import type { InterceptOptions } from './engine/options.js';
-import type { FlowInfo, Stats } from './flow/stats.js';
+import type { FlowInfo, ReleaseOutcome, Stats } from './flow/stats.js';
 import type { RuleInput } from './policy/rules.js';
 
 export type { Candidate, Decide, Decision } from './engine/decision.js';
@@ -17,7 +17,15 @@ export type { Flow } from './engine/flow.js';
 export type { InterceptOptions, LogEvent } from './engine/options.js';
 export type { Endpoint, HandshakeRecord, SynRecord } from './flow/record.js';
 export { formatEndpoint } from './flow/record.js';
-export type { FlowInfo, FlowState, ForwardReason, Stats, SynSummary } from './flow/stats.js';
+export type {
+  FlowInfo,
+  FlowState,
+  ForwardReason,
+  Release,
+  ReleaseOutcome,
+  Stats,
+  SynSummary,
+} from './flow/stats.js';
 export { UsageError } from './policy/errors.js';
 export type { Action, RuleInput } from './policy/rules.js';
 
@@ -71,12 +79,20 @@ export class Interception implements AsyncIterable<Flow>, AsyncDisposable {
     return (await this.#starting).flows();
   }
 
+  /**
+   * Gives flows back to plain forwarding (`flows()` has their ids; 'all' for all of them): neither end notices. Resolves with what became of
+   * each, at the latest a little after `within` milliseconds (default 5000).
+   */
+  async release(ids: readonly string[] | 'all', { within = RELEASE_MS } = {}): Promise<ReleaseOutcome[]> {
+    return (await this.#starting).release(ids === 'all' ? null : ids, within);
+  }
+
   /** Puts other rules in force in one step. Throws UsageError and changes nothing when they make no sense. */
   async reload(rules: RuleInput[]): Promise<void> {
     (await this.#starting).reload(rules);
   }
 
-  /** Takes no new flow, waits up to `drainSeconds`, resets the rest and removes all that was set up. */
+  /** Takes no new flow, releases those that are taken within `drainSeconds`, resets the rest and removes all that was set up. */
   async close(): Promise<void> {
     let engine: Engine;
     try {

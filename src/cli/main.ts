@@ -6,6 +6,7 @@ import { describeFailure } from './fail.js';
 const commands: Record<string, () => Promise<Command>> = {
   run: async () => (await import('./run.js')).runCommand(),
   flows: async () => (await import('./flows.js')).flowsCommand(),
+  release: async () => (await import('./release.js')).releaseCommand(),
   stats: async () => (await import('./stats.js')).statsCommand(),
   reload: async () => (await import('./reload.js')).reloadCommand(),
   doctor: async () => (await import('./doctor.js')).doctorCommand(),

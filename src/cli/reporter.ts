@@ -17,8 +17,9 @@ export function createReporter(json: boolean): Reporter {
     };
   }
   return {
-    log: ({ level, message }) => {
+    log: ({ level, event, message }) => {
       if (level !== 'info') process.stderr.write(`desplice: ${level}: ${message}\n`);
+      else if (event === 'drained') process.stderr.write(`desplice: ${message}\n`);
     },
     ready: () => {
       process.stdout.write('ready\n');

@@ -43,6 +43,7 @@ async function run(flags: RunFlags): Promise<void> {
   const control = await serveControl(settings.control, {
     stats: async () => (await started()).stats(),
     flows: async () => (await started()).flows(),
+    release: async (ids, within) => (await started()).release(ids ?? 'all', { within }),
     reload,
   });
   try {

@@ -7,7 +7,12 @@ export const defaultControlPath = '/run/desplice.sock';
 const timeoutMilliseconds = 10_000;
 
 /** Asks the engine that listens at `path`; resolves to the parsed JSON of its answer. */
-export function callControl<T>(path: string, method: 'GET' | 'POST', url: string): Promise<T> {
+export function callControl<T>(
+  path: string,
+  method: 'GET' | 'POST',
+  url: string,
+  patience = timeoutMilliseconds,
+): Promise<T> {
   return new Promise((resolve, reject) => {
     const request = http.request(
       { socketPath: path, method, path: url, headers: { host: 'desplice' }, agent: false },
@@ -24,7 +29,7 @@ export function callControl<T>(path: string, method: 'GET' | 'POST', url: string
         });
       },
     );
-    request.setTimeout(timeoutMilliseconds, () => {
+    request.setTimeout(patience, () => {
       request.destroy(Object.assign(new Error('no answer'), { code: 'ETIMEDOUT' }));
     });
     request.on('error', (error) => reject(explain(path, error)));

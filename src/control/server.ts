@@ -1,13 +1,15 @@
 import { lstatSync, rmSync } from 'node:fs';
 import http from 'node:http';
 import net from 'node:net';
-import type { FlowInfo, Stats } from '../flow/stats.js';
+import type { FlowInfo, ReleaseOutcome, Stats } from '../flow/stats.js';
 import { ControlError } from './error.js';
 
 /** What an engine shows and does by its control socket. */
 export interface Controlled {
   stats(): Promise<Stats>;
   flows(): Promise<FlowInfo[]>;
+  /** Gives flows back to forwarding; null: all. `within`: milliseconds. */
+  release(ids: string[] | null, within: number): Promise<ReleaseOutcome[]>;
   /** Checks the configuration file again and swaps the rules; rejects, with the old rules in place, on a mistake. */
   reload(): Promise<void>;
 }
@@ -17,12 +19,13 @@ export interface ControlServer {
   close(): Promise<void>;
 }
 
-type Handler = (target: Controlled) => Promise<unknown>;
+type Handler = (target: Controlled, query: URLSearchParams) => Promise<unknown>;
 
 const routes: Record<string, { method: 'GET' | 'POST'; handle: Handler }> = {
   '/v1/health': { method: 'GET', handle: async () => ({ status: 'ok', pid: process.pid }) },
   '/v1/stats': { method: 'GET', handle: (target) => target.stats() },
   '/v1/flows': { method: 'GET', handle: (target) => target.flows() },
+  '/v1/release': { method: 'POST', handle: release },
   '/v1/reload': {
     method: 'POST',
     handle: async (target) => {
@@ -31,6 +34,20 @@ const routes: Record<string, { method: 'GET' | 'POST'; handle: Handler }> = {
     },
   },
 };
+
+/** `?id=…&id=…` or `?all=1`, and `&within=SECONDS`. */
+async function release(target: Controlled, query: URLSearchParams): Promise<ReleaseOutcome[]> {
+  const ids = query.getAll('id');
+  const all = query.get('all') === '1';
+  const within = Number(query.get('within') ?? '5');
+  if (all === ids.length > 0) {
+    throw new ControlError('USAGE', 'which flows are to be released?', 'write ?id=ID for each, or ?all=1');
+  }
+  if (!(within > 0 && within <= 3600)) {
+    throw new ControlError('USAGE', `found within=${query.get('within')}, expected seconds, up to 3600`);
+  }
+  return target.release(all ? null : ids, within * 1000);
+}
 
 export async function serveControl(path: string, target: Controlled): Promise<ControlServer> {
   // sun_path of struct sockaddr_un holds 108 bytes with the final zero; libuv cuts longer names off without a word.
@@ -61,7 +78,7 @@ async function answer(
   response: http.ServerResponse,
 ): Promise<void> {
   request.resume();
-  const path = new URL(request.url ?? '/', 'http://desplice').pathname;
+  const { pathname: path, searchParams } = new URL(request.url ?? '/', 'http://desplice');
   const route = Object.hasOwn(routes, path) ? routes[path] : undefined;
   if (!route) {
     const known = Object.keys(routes).join(', ');
@@ -74,7 +91,7 @@ async function answer(
     return;
   }
   try {
-    send(response, 200, await route.handle(target));
+    send(response, 200, await route.handle(target, searchParams));
   } catch (error) {
     const { code, hint } = error as { code?: unknown; hint?: unknown };
     // 422: the request was understood, what it points to (the configuration file) is wrong.

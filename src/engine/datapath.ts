@@ -71,6 +71,11 @@ export class Datapath {
     this.#config = new DataView(mmapShared(this.maps.config, Config.bytes));
   }
 
+  /** The program that changes a flow's entry. */
+  get changeFlow(): number {
+    return this.#object.program('change_flow');
+  }
+
   /** Loads the program and makes the TUN devices. Nothing is intercepted before `attach`. */
   static async open(interfaces: readonly string[], workers: number, flowLimit: number): Promise<Datapath> {
     if (workers < 1 || workers > MAX_WORKERS) {

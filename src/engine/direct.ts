@@ -74,13 +74,22 @@ export class DirectData {
     for (const { flow, due, length, from } of this.#waiting) {
       if (due > now) break;
       done++;
-      const other: Side = from === CLIENT ? SERVER : CLIENT;
-      // Whatever passed either way since has carried the acknowledgement.
-      if (flow.finished || flow.directions[other].bytes > 0 || flow.directions[from].bytes !== length)
-        continue;
-      this.reinject(probe(flow.identity, from, length));
+      this.#acknowledge(flow, from, length);
     }
     if (done > 0) this.#waiting.splice(0, done);
+  }
+
+  /** The same for one flow, at once. */
+  acknowledgeNow(flow: TakenFlow): void {
+    const mine = this.#waiting.find((each) => each.flow === flow);
+    if (mine) this.#acknowledge(flow, mine.from, mine.length);
+  }
+
+  #acknowledge(flow: TakenFlow, from: Side, length: number): void {
+    const other: Side = from === CLIENT ? SERVER : CLIENT;
+    // Whatever passed either way since has carried the acknowledgement.
+    if (flow.finished || flow.directions[other].bytes > 0 || flow.directions[from].bytes !== length) return;
+    this.reinject(probe(flow.identity, from, length));
   }
 }
 

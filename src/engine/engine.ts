@@ -1,6 +1,6 @@
 /** The main thread's half of the engine: starts the workers, hands their flows to the user, answers questions. */
 import { MessageChannel, type MessagePort, Worker } from 'node:worker_threads';
-import type { FlowInfo, Stats } from '../flow/stats.js';
+import type { FlowInfo, Release, ReleaseOutcome, Stats } from '../flow/stats.js';
 import { eventfd, ring } from '../kernel/eventfd.js';
 import { close } from '../kernel/socket.js';
 import { compileRules, type RuleInput } from '../policy/rules.js';
@@ -9,7 +9,8 @@ import { Datapath } from './datapath.js';
 import { checkDecision, type Decide, type Decision } from './decision.js';
 import { EngineError } from './errors.js';
 import { Flow } from './flow.js';
-import type { FromWorker, ToWorker, WorkerData } from './messages.js';
+import { Gather } from './gather.js';
+import type { Drained, FromWorker, ToWorker, WorkerData } from './messages.js';
 import type { InterceptOptions } from './options.js';
 import { RuleHistory } from './rule-actions.js';
 import { Unanswered } from './unanswered.js';
@@ -29,15 +30,11 @@ interface Thread {
 export class Engine {
   readonly #threads: Thread[] = [];
   readonly #flows = new Map<string, Flow>();
-  readonly #lists = new Map<
-    number,
-    { waiting: number; flows: FlowInfo[]; resolve: (flows: FlowInfo[]) => void }
-  >();
+  readonly #lists = new Gather<FlowInfo>();
+  readonly #releases = new Gather<ReleaseOutcome>();
   readonly #unanswered: Unanswered;
   readonly #history = new RuleHistory();
-  #nextRequest = 0;
-  #drained: (() => void) | null = null;
-  #undrained = 0;
+  readonly #drains = new Gather<Drained>();
   #timer: NodeJS.Timeout | null = null;
   #closing: Promise<void> | null = null;
 
@@ -105,6 +102,7 @@ export class Engine {
       config: this.datapath.maps.config,
       handshakes: this.datapath.maps.handshakes,
       flows: this.datapath.maps.flows,
+      changeFlow: this.datapath.changeFlow,
       counters: counters.shared,
       actions: this.#history.actions.shared,
       decide: decide === undefined ? 'none' : decide instanceof URL ? decide.href : 'main',
@@ -142,7 +140,7 @@ export class Engine {
         let flow: Flow;
         try {
           const rule = this.#history.get(message.rules, message.rule);
-          flow = new Flow(message, rule, (reply) => this.#send(thread, reply));
+          flow = new Flow(message, rule, (reply) => this.#send(thread, reply), this.#releaseOne);
         } catch (error) {
           this.options.log?.({
             level: 'error',
@@ -152,27 +150,23 @@ export class Engine {
           this.#send(thread, { type: 'reset', id: message.id, generation: message.generation });
           break;
         }
-        this.#flows.set(`${this.#threads.indexOf(thread)}/${flow.id}`, flow);
+        this.#flows.set(flow.id, flow);
         this.onFlow(flow);
         break;
       }
       case 'ended': {
-        const key = `${this.#threads.indexOf(thread)}/${message.id}.${message.generation}`;
-        this.#flows.get(key)?.end();
-        this.#flows.delete(key);
+        this.#flows.get(message.name)?.end();
+        this.#flows.delete(message.name);
         break;
       }
-      case 'listed': {
-        const list = this.#lists.get(message.request);
-        if (!list) break;
-        list.flows.push(...message.flows);
-        if (--list.waiting > 0) break;
-        this.#lists.delete(message.request);
-        list.resolve(list.flows);
+      case 'listed':
+        this.#lists.answer(message.request, message.flows);
         break;
-      }
+      case 'released':
+        this.#releases.answer(message.request, message.outcomes);
+        break;
       case 'drained':
-        if (--this.#undrained === 0) this.#drained?.();
+        this.#drains.answer(message.request, [message]);
         break;
       case 'log':
         this.options.log?.(message);
@@ -247,12 +241,27 @@ export class Engine {
     };
   }
 
+  #sendAll(message: ToWorker): void {
+    for (const thread of this.#threads) this.#send(thread, message);
+  }
+
   flows(): Promise<FlowInfo[]> {
-    const request = ++this.#nextRequest;
-    return new Promise((resolve) => {
-      this.#lists.set(request, { waiting: this.#threads.length, flows: [], resolve });
-      for (const thread of this.#threads) this.#send(thread, { type: 'list', request });
-    });
+    return this.#lists.ask(this.#threads.length, (request) => this.#sendAll({ type: 'list', request }));
+  }
+
+  readonly #releaseOne = async (id: string, within: number): Promise<Release> => {
+    const [outcome] = await this.release([id], within);
+    return outcome as Release;
+  };
+
+  /** Gives flows back to plain forwarding; null: all. `within`: milliseconds. Ids of no flow have ended. */
+  async release(ids: readonly string[] | null, within: number): Promise<ReleaseOutcome[]> {
+    const outcomes = await this.#releases.ask(this.#threads.length, (request) =>
+      this.#sendAll({ type: 'release', request, flows: ids && [...ids], within }),
+    );
+    const known = new Set(outcomes.map(({ id }) => id));
+    const ended = (ids ?? []).filter((id) => !known.has(id));
+    return [...outcomes, ...ended.map((id) => ({ id, result: 'ended' as const }))];
   }
 
   reload(rules: readonly RuleInput[]): void {
@@ -261,7 +270,7 @@ export class Engine {
     this.datapath.setRules(compiled, true);
   }
 
-  /** Takes no new flow, gives those that are taken time to end, resets the rest, removes all that was set up. */
+  /** Takes no new flow, releases those that are taken, resets what is left in the end, removes all that was set up. */
   close(): Promise<void> {
     this.#closing ??= this.#drain().then(() => this.#stop());
     return this.#closing;
@@ -270,12 +279,21 @@ export class Engine {
   async #drain(): Promise<void> {
     this.datapath.stopSelecting();
     const milliseconds = (this.options.drainSeconds ?? DEFAULT_DRAIN_S) * 1000;
-    this.#undrained = this.#threads.length;
-    await new Promise<void>((resolve) => {
-      this.#drained = resolve;
-      for (const thread of this.#threads) this.#send(thread, { type: 'drain', milliseconds });
-      // A worker that has died answers nothing.
-      setTimeout(resolve, milliseconds + 2000).unref();
+    // A worker that has died answers nothing.
+    const late = setTimeout(() => this.#drains.close(), milliseconds + 2000);
+    const each = await this.#drains.ask(this.#threads.length, (request) =>
+      this.#sendAll({ type: 'drain', request, milliseconds }),
+    );
+    clearTimeout(late);
+    const total = (what: keyof Drained) => each.reduce((sum, drained) => sum + drained[what], 0);
+    const [released, ended, reset] = [total('released'), total('ended'), total('reset')];
+    this.options.log?.({
+      level: 'info',
+      event: 'drained',
+      message: `${released} flows released, ${ended} ended, ${reset} reset`,
+      released,
+      ended,
+      reset,
     });
   }
 

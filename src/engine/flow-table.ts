@@ -6,7 +6,8 @@ import { discard } from '../kernel/repair.js';
 import { TimeWaitReaper } from '../kernel/sock_diag.js';
 import { close, setNoDelay, setResetOnClose } from '../kernel/socket.js';
 import type { Counters } from './counters.js';
-import { FLOW_BYTES, HANDSHAKE_STATE, State } from './layout.js';
+import type { FlowEntry } from './flow-entry.js';
+import { ANY_NUMBER, FLOW_BYTES, HANDSHAKE_STATE, State } from './layout.js';
 import { releasePipe } from './relay.js';
 import { CLIENT, type Identity, SERVER, type Side, TakenFlow } from './taken.js';
 import type { Takeover } from './takeover.js';
@@ -25,6 +26,8 @@ export class FlowTable {
 
   constructor(
     readonly maps: { flows: number; handshakes: number },
+    readonly worker: number,
+    readonly entry: FlowEntry,
     readonly takeover: Takeover,
     readonly counters: Counters,
     readonly onEnd: (flow: TakenFlow) => void,
@@ -37,9 +40,21 @@ export class FlowTable {
     return flow && flow.generation === generation ? flow : null;
   }
 
+  /** The flow of that id; null: it is not here, or not any more. */
+  named(id: string): TakenFlow | null {
+    const [worker, index, generation] = id.split('.').map(Number);
+    return worker === this.worker ? this.get(index as number, generation as number) : null;
+  }
+
+  /** 32 bits go with an event; 0 is none. */
+  #nextGeneration(): number {
+    this.#generation = (this.#generation + 1) >>> 0 || 1;
+    return this.#generation;
+  }
+
   /**
    * Takes a flow. `first` names the socket that is made alone, so that direct data can be sent into it at once: `complete`
-   * must follow. Null: both are made, and `goLive` must follow, once all that was held is delivered. Throws KernelError, EcnLost or TableFull, with the flow as it was before.
+   * must follow. Null: both are made, and `caughtUp` must follow, once all that was held is delivered. Throws KernelError, EcnLost or TableFull, with the flow as it was before.
    */
   take(
     identity: Identity,
@@ -49,7 +64,7 @@ export class FlowTable {
     first: Side | null,
   ): TakenFlow {
     const index = this.#free.pop() ?? this.#slots.length;
-    const flow = new TakenFlow(index, ++this.#generation, keyString, identity, action);
+    const flow = new TakenFlow(this.worker, index, this.#nextGeneration(), keyString, identity, action);
     try {
       for (const side of [SERVER, CLIENT] as const)
         if (first === null || side === first) this.#make(flow, side, taken);
@@ -72,11 +87,49 @@ export class FlowTable {
     return flow;
   }
 
-  /** From now on what the ends send goes to the sockets by itself. */
-  goLive(flow: TakenFlow): void {
-    if (flow.finished) return;
-    flow.identity.fillFlow(this.#value, [true, true]);
-    mapUpdate(this.maps.flows, flow.identity.key, this.#value);
+  /**
+   * What was held is delivered: from now on what the ends send goes to the sockets by itself, or to the other end. False:
+   * more was held meanwhile, unless that does not matter (`anyway`).
+   */
+  caughtUp(flow: TakenFlow, anyway: boolean): boolean {
+    const held = anyway ? ANY_NUMBER : flow.read >>> 0;
+    if (flow.finished) return true;
+    if (!flow.left) return this.entry.goLive(flow.identity, held) || anyway;
+    if (!anyway && !this.entry.change(flow.identity, 0, 0, held)) return false;
+    this.#release(flow);
+    return true;
+  }
+
+  /** Its sockets, which are in repair mode, vanish silently. `caughtUp` must follow. */
+  leave(flow: TakenFlow): void {
+    flow.left = true;
+    for (const side of [CLIENT, SERVER] as const) {
+      releasePipe(flow, side);
+      close(flow.fds[side]);
+      flow.fds[side] = -1;
+    }
+    this.#slots[flow.index] = null;
+  }
+
+  /** The ends talk to each other alone. */
+  #release(flow: TakenFlow): void {
+    const { identity } = flow;
+    identity.handshake[HANDSHAKE_STATE] = State.FORWARD;
+    mapUpdate(this.maps.handshakes, identity.key, identity.handshake);
+    this.counters.add('released', 1);
+    flow.finished = true;
+    this.#forget(flow);
+  }
+
+  /** No trace of it is left in the kernel. */
+  #forget(flow: TakenFlow): void {
+    mapDelete(this.maps.flows, flow.identity.key);
+    this.byKey.delete(flow.keyString);
+    this.#slots[flow.index] = null;
+    this.#free.push(flow.index);
+    this.counters.add('active', -1);
+    for (const syn of flow.heldSyns ?? []) this.reinject(syn);
+    this.onEnd(flow);
   }
 
   /** Makes the other socket. Until then the tracker holds what its end sends. */
@@ -130,7 +183,7 @@ export class FlowTable {
 
   /** Resets both ends, now. */
   abort(flow: TakenFlow): void {
-    if (flow.finished) return;
+    if (flow.finished || flow.left) return;
     for (const side of [CLIENT, SERVER] as const) {
       if (flow.fds[side] >= 0) this.closeWithReset(flow, side);
     }
@@ -166,15 +219,7 @@ export class FlowTable {
   reap(): void {
     if (this.#finished.length === 0) return;
     this.#reaper.flush();
-    for (const flow of this.#finished) {
-      mapDelete(this.maps.flows, flow.identity.key);
-      this.byKey.delete(flow.keyString);
-      this.#slots[flow.index] = null;
-      this.#free.push(flow.index);
-      this.counters.add('active', -1);
-      for (const syn of flow.heldSyns ?? []) this.reinject(syn);
-      this.onEnd(flow);
-    }
+    for (const flow of this.#finished) this.#forget(flow);
     this.#finished.length = 0;
   }
 }

@@ -1,10 +1,14 @@
 /** A taken flow in the hands of the user's code: two ordinary sockets of node:net over the engine's descriptors. */
 import net from 'node:net';
 import type { Endpoint, HandshakeRecord } from '../flow/record.js';
+import type { Release } from '../flow/stats.js';
 import { duplicate } from '../kernel/socket.js';
 import type { RuleInput } from '../policy/rules.js';
 import type { FromWorker, ToWorker } from './messages.js';
 import { CLIENT, SERVER, type Side } from './taken.js';
+
+/** How long a release may take, unless its caller says otherwise. */
+export const RELEASE_MS = 5000;
 
 export type FlowMessage = Extract<FromWorker, { type: 'flow' }>;
 
@@ -25,16 +29,23 @@ export class Flow {
   /** The rule that selected it, as it was given; null when more than 255 reloads lie between the handshake and now. */
   readonly rule: RuleInput | null;
   readonly #send: (message: ToWorker) => void;
+  readonly #release: (id: string, within: number) => Promise<Release>;
   readonly #reference: { id: number; generation: number };
   #ended!: () => void;
   #handedBack = false;
 
   /** @internal */
-  constructor(message: FlowMessage, rule: RuleInput | null, send: (message: ToWorker) => void) {
-    this.id = `${message.id}.${message.generation}`;
+  constructor(
+    message: FlowMessage,
+    rule: RuleInput | null,
+    send: (message: ToWorker) => void,
+    release: (id: string, within: number) => Promise<Release>,
+  ) {
+    this.id = message.name;
     this.#reference = { id: message.id, generation: message.generation };
     this.rule = rule;
     this.#send = send;
+    this.#release = release;
     this.clientAddress = message.client;
     this.serverAddress = message.server;
     this.handshake = message.handshake;
@@ -76,6 +87,30 @@ export class Flow {
     const toClient = leftover(this.server);
     await Promise.all([destroyed(this.client), destroyed(this.server)]);
     this.#send({ type: 'relay', ...this.#reference, toServer, toClient });
+  }
+
+  /**
+   * Gives the flow back to plain forwarding: from then on its packets pass this machine as if nobody had ever stepped in. What
+   * was read of each end must have been written to the other, byte for byte; what was not read yet goes on by itself.
+   * Resolves at the latest a little after `within` milliseconds. `refused` with the flow still yours when bytes were left
+   * out or added; refused for another reason (its `reason` says which), it goes on as a relayed flow.
+   */
+  async release({ within = RELEASE_MS }: { within?: number } = {}): Promise<Release> {
+    if (this.#handedBack) return { result: 'refused', reason: 'it was given away already' };
+    if (!isWhole(this.client) || !isWhole(this.server)) {
+      return { result: 'refused', reason: 'one of its sockets is closed or ended' };
+    }
+    for (const [from, to, names] of [
+      [this.client, this.server, 'client but not written to the server'],
+      [this.server, this.client, 'server but not written to the client'],
+    ] as const) {
+      const missing = from.bytesRead - from.readableLength - to.bytesWritten;
+      if (missing > 0) return { result: 'refused', reason: `${missing} bytes were read from the ${names}` };
+      if (missing < 0)
+        return { result: 'refused', reason: `${-missing} bytes were written that no end has sent` };
+    }
+    await this.relay();
+    return this.#release(this.id, within);
   }
 
   /** Ends the flow with a reset towards both ends. */

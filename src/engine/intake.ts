@@ -19,6 +19,7 @@ import {
 import type { FromWorker } from './messages.js';
 import { HoldBudget, Pending } from './pending.js';
 import type { Relaying } from './relaying.js';
+import type { Releasing } from './releasing.js';
 import type { RuleActions } from './rule-actions.js';
 import { CLIENT, Identity, SERVER, type TakenFlow } from './taken.js';
 import { EcnLost } from './takeover.js';
@@ -26,8 +27,8 @@ import { EcnLost } from './takeover.js';
 const PACKET = 65536;
 /** Packets read in one go, so that what waits for one decision is put to it together. */
 const BATCH = 256;
-/** So many batches later, all that was held for a flow when it was taken has been read: under load the TUN never is empty. */
-const MOST_READS = 2;
+/** So many batches later, all that was in the TUN's queue (10,000 packets) has been read, or was dropped there. */
+const MOST_READS = 40;
 
 /** A decision inside the worker: at once. */
 export type DecideHere = (candidate: Candidate) => Decision;
@@ -50,6 +51,7 @@ export class Intake {
     readonly tun: number,
     readonly table: FlowTable,
     readonly relaying: Relaying,
+    readonly releasing: Releasing,
     readonly direct: DirectData,
     readonly counters: Counters,
     readonly actions: RuleActions,
@@ -64,6 +66,15 @@ export class Intake {
     return this.#behind.size > 0;
   }
 
+  isBehind(flow: TakenFlow): boolean {
+    return this.#behind.has(flow);
+  }
+
+  /** What was held for the flow was written just now; more may have come meanwhile. */
+  catchUp(flow: TakenFlow): void {
+    this.#behind.set(flow, 0);
+  }
+
   /** Reads up to `most` packets that the tracker has redirected, and decides on what is new. */
   readHeld(now: number, most = BATCH): void {
     this.#read(most);
@@ -72,11 +83,8 @@ export class Intake {
     while (this.#behind.size > 0) {
       const empty = this.#read(BATCH);
       for (const [flow, reads] of this.#behind) {
-        if (!empty && reads < MOST_READS) this.#behind.set(flow, reads + 1);
-        else {
-          this.#behind.delete(flow);
-          this.table.goLive(flow);
-        }
+        if (this.table.caughtUp(flow, empty || reads >= MOST_READS)) this.#behind.delete(flow);
+        else this.#behind.set(flow, reads + 1);
       }
       this.#considerAll(now);
       if (!empty) return;
@@ -107,10 +115,12 @@ export class Intake {
     const key = this.#fillKey();
     const flow = this.table.byKey.get(key);
     if (flow) {
+      flow.read++;
       if ((view.flags & (Flag.SYN | Flag.ACK)) === Flag.SYN && isOver(flow)) {
         flow.heldSyns ??= [];
         flow.heldSyns.push(this.#copy(length));
-      } else {
+      } else if (flow.held) this.releasing.onHeld(flow, view, this.#buffer, length);
+      else {
         this.#reinject(this.#buffer, length);
         // What the tracker has sent here since the takeover (CATCHING_UP): more of it may follow.
         if (!this.#behind.has(flow)) this.#behind.set(flow, 0);
@@ -119,6 +129,7 @@ export class Intake {
     }
     const waiting = this.#pending.get(key);
     if (waiting) {
+      waiting.read++;
       const packet = this.#copy(length);
       // A batch is bounded by itself; only what waits for the main thread can grow.
       if (this.decide !== 'main' || view.flags & Flag.RST) this.#budget.keep(waiting, packet);
@@ -284,6 +295,7 @@ export class Intake {
       this.#forward(pending, 'failed');
       return;
     }
+    flow.read = pending.read;
     this.#forget(pending);
     if (decision === 'reset') {
       this.table.abort(flow);
@@ -310,6 +322,7 @@ export class Intake {
         type: 'flow',
         id: flow.index,
         generation: flow.generation,
+        name: flow.id,
         clientFd: flow.fds[CLIENT],
         serverFd: flow.fds[SERVER],
         client: identity.endpoint(CLIENT),

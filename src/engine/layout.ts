@@ -3,11 +3,19 @@ import type { HandshakeRecord, SynRecord } from '../flow/record.js';
 
 export const KEY_BYTES = 36;
 export const SIDE_BYTES = 20;
-export const HANDSHAKE_BYTES = 72;
+export const HANDSHAKE_BYTES = 80;
 export const FLOW_LIVE = 2 * SIDE_BYTES;
-export const CATCHING_UP = 4;
-/** Behind `live` come six words that the kernel program keeps for itself; zero at first. */
-export const FLOW_BYTES = FLOW_LIVE + 28;
+/** Bits of `live` besides those of the two sides. */
+export const Live = { SIDES: 3, CATCHING_UP: 4, RELEASING: 32, LEAVING: 64 } as const;
+/** Behind `live` come words that the kernel program keeps; zero at first. Two of each: by side of the key. */
+export const FLOW_NEXT = FLOW_LIVE + 4;
+export const FLOW_STAMP = FLOW_NEXT + 8;
+export const FLOW_BYTES = FLOW_LIVE + 32;
+/** Of what change_flow takes: the key, then the bits of `live` that stay, those that are added, how many segments must have
+ *  been held, and the flow. */
+export const CHANGE_KEEP = KEY_BYTES;
+export const CHANGE_FLOW = KEY_BYTES + 12;
+export const ANY_NUMBER = 0xffffffff;
 export const HANDSHAKE_STATE = 40;
 export const HANDSHAKE_CLIENT = 44;
 export const HANDSHAKE_RULE = 45;

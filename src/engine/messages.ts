@@ -1,7 +1,7 @@
 /** What the threads say to each other. Sockets go over by descriptor number: threads of one process share them. */
 
 import type { Endpoint, HandshakeRecord } from '../flow/record.js';
-import type { FlowInfo } from '../flow/stats.js';
+import type { FlowInfo, ReleaseOutcome } from '../flow/stats.js';
 import type { Candidate, Decision } from './decision.js';
 import type { LogEvent } from './options.js';
 
@@ -12,12 +12,21 @@ export interface WorkerData {
   config: number;
   handshakes: number;
   flows: number;
+  /** The program change_flow. */
+  changeFlow: number;
   counters: SharedArrayBuffer;
   /** Of RuleActions. */
   actions: SharedArrayBuffer;
   /** Nobody, the main thread, or the URL of a module that the worker loads. */
   decide: string;
   decideTimeoutMs: number;
+}
+
+/** What became of the flows of a stop. */
+export interface Drained {
+  released: number;
+  ended: number;
+  reset: number;
 }
 
 export type ToWorker =
@@ -32,7 +41,9 @@ export type ToWorker =
   | { type: 'reset'; id: number; generation: number }
   | { type: 'sideClosed'; id: number; generation: number; side: 0 | 1 }
   | { type: 'list'; request: number }
-  | { type: 'drain'; milliseconds: number }
+  /** `flows`: their names; null: all. `within`: how long it may take, in milliseconds. */
+  | { type: 'release'; request: number; flows: string[] | null; within: number }
+  | { type: 'drain'; request: number; milliseconds: number }
   | { type: 'stop' };
 
 export type FromWorker =
@@ -42,6 +53,7 @@ export type FromWorker =
       type: 'flow';
       id: number;
       generation: number;
+      name: string;
       clientFd: number;
       serverFd: number;
       client: Endpoint;
@@ -51,7 +63,8 @@ export type FromWorker =
       rule: number;
       rules: number;
     }
-  | { type: 'ended'; id: number; generation: number }
+  | { type: 'ended'; name: string }
   | { type: 'listed'; request: number; flows: FlowInfo[] }
-  | { type: 'drained' }
+  | { type: 'released'; request: number; outcomes: ReleaseOutcome[] }
+  | ({ type: 'drained'; request: number } & Drained)
   | ({ type: 'log' } & LogEvent);

@@ -7,6 +7,10 @@ export interface LogEvent {
   message: string;
   syscall?: string;
   errno?: string;
+  /** Of the event `drained`: what became of the flows that were taken when the engine was stopped. */
+  released?: number;
+  ended?: number;
+  reset?: number;
 }
 
 export interface InterceptOptions {

@@ -11,6 +11,8 @@ const OVERHEAD = 256;
 
 export class Pending {
   readonly packets: Uint8Array[] = [];
+  /** Segments that were read, also those that were dropped. */
+  read = 1;
   /** What `packets` cost in memory. */
   cost = 0;
   /** The decision is out, until then: a time of the worker's clock. 0: not asked yet. */

@@ -122,7 +122,7 @@ export class Relaying {
       const ready = this.#ready;
       this.#ready = [];
       for (const flow of ready) {
-        if (flow.finished || flow.state === 'handle') continue;
+        if (flow.finished || flow.left || flow.state === 'handle') continue;
         this.#pump(flow, CLIENT);
         if (!flow.finished) this.#pump(flow, SERVER);
         if (!flow.finished) this.#checkClosed(flow);

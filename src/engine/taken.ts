@@ -4,14 +4,15 @@ import type { FlowInfo, FlowState } from '../flow/stats.js';
 import type { Pipe } from '../kernel/splice.js';
 import { payloadSent } from '../kernel/tcp_info.js';
 import { formatAddress } from '../wire/address.js';
+import type { HeldSegments } from './held-segments.js';
 import {
-  CATCHING_UP,
   FLOW_LIVE,
   HANDSHAKE_CLIENT,
   HANDSHAKE_GENERATION,
   HANDSHAKE_RTT,
   HANDSHAKE_RULE,
   handshakeRecord,
+  Live,
   SIDE_BYTES,
   SideView,
 } from './layout.js';
@@ -104,7 +105,7 @@ export class Identity {
   fillFlow(value: Uint8Array, live: readonly [boolean, boolean] | 'catchingUp'): void {
     for (let i = 0; i < FLOW_LIVE; i++) value[i] = this.handshake[i] as number;
     const bit = (side: Side) => 1 << (side === CLIENT ? this.clientSide : 1 - this.clientSide);
-    if (live === 'catchingUp') value[FLOW_LIVE] = CATCHING_UP;
+    if (live === 'catchingUp') value[FLOW_LIVE] = Live.CATCHING_UP;
     else value[FLOW_LIVE] = (live[CLIENT] ? bit(CLIENT) : 0) | (live[SERVER] ? bit(SERVER) : 0);
   }
   record() {
@@ -126,16 +127,28 @@ export class TakenFlow {
   readonly orphaned: [boolean, boolean] = [false, false];
   /** A socket of it was made by TCP_REPAIR, of which the tracker knows nothing. */
   byRepair = false;
+  /** Segments that the tracker has held of it and we have read. */
+  read = 0;
+  /** It is being released: what the ends send anew. */
+  held: HeldSegments | null = null;
+  /** It has been released; what was held is on its way to the other end. */
+  left = false;
   readonly started = Date.now();
   finished = false;
 
   constructor(
+    readonly worker: number,
     readonly index: number,
     readonly generation: number,
     readonly keyString: string,
     readonly identity: Identity,
     readonly action: 'relay' | 'handle',
   ) {}
+
+  /** For people and programs: unique while the engine runs. */
+  get id(): string {
+    return `${this.worker}.${this.index}.${this.generation}`;
+  }
 
   /** Bytes that its handler has sent to `side` since the last time: the kernel has counted them. */
   handled(side: Side, queued: boolean): number {
@@ -151,10 +164,15 @@ export class TakenFlow {
     const { isn: _c, ...clientSyn } = client;
     const { isn: _s, ...serverSyn } = server;
     return {
-      id: `${this.index}.${this.generation}`,
+      id: this.id,
       client: formatEndpoint(this.identity.endpoint(CLIENT)),
       server: formatEndpoint(this.identity.endpoint(SERVER)),
-      state: this.directions[0].finSent || this.directions[1].finSent ? 'closing' : this.state,
+      state:
+        this.directions[0].finSent || this.directions[1].finSent
+          ? 'closing'
+          : this.held
+            ? 'releasing'
+            : this.state,
       action: this.action,
       since: new Date(this.started).toISOString(),
       bytes: { toServer: this.directions[CLIENT].bytes, toClient: this.directions[SERVER].bytes },

@@ -1,17 +1,20 @@
 /** An engine worker: a thread that waits in epoll, takes flows over and relays them. It never enters the event loop. */
 import { type MessagePort, receiveMessageOnPort, workerData as untyped } from 'node:worker_threads';
+import type { ReleaseOutcome } from '../flow/stats.js';
 import { Epoll } from '../kernel/epoll.js';
 import { silence } from '../kernel/eventfd.js';
 import { mmapShared } from '../kernel/ffi.js';
 import { write } from '../kernel/socket.js';
 import { Counters } from './counters.js';
 import { DirectData } from './direct.js';
+import { FlowEntry } from './flow-entry.js';
 import { FlowTable } from './flow-table.js';
 import { Handled } from './handled.js';
 import { type DecideHere, Intake } from './intake.js';
 import { Config } from './layout.js';
-import type { FromWorker, ToWorker, WorkerData } from './messages.js';
+import type { Drained, FromWorker, ToWorker, WorkerData } from './messages.js';
 import { Relaying } from './relaying.js';
+import { Releasing } from './releasing.js';
 import { RuleActions } from './rule-actions.js';
 import type { Side, TakenFlow } from './taken.js';
 import { Takeover } from './takeover.js';
@@ -41,13 +44,17 @@ const request = new RequestSockets(data.tun, config, data.index);
 const epoll = new Epoll();
 const counters = new Counters(data.counters);
 const onEnd = (flow: TakenFlow): void => {
-  if (flow.action === 'handle') post({ type: 'ended', id: flow.index, generation: flow.generation });
+  if (drainUntil && !flow.left) drained.ended++;
+  if (flow.action === 'handle') post({ type: 'ended', name: flow.id });
 };
 const reinject = (packet: Uint8Array): void => {
   write(data.tun, packet, packet.length);
 };
+const entry = new FlowEntry(data.changeFlow);
 const table = new FlowTable(
   { flows: data.flows, handshakes: data.handshakes },
+  data.index,
+  entry,
   new Takeover(request),
   counters,
   onEnd,
@@ -56,10 +63,19 @@ const table = new FlowTable(
 const relaying = new Relaying(epoll, table);
 const handled = new Handled(epoll, table);
 const direct = new DirectData(counters, reinject);
-const intake = new Intake(
+const releasing: Releasing = new Releasing(
+  entry,
+  table,
+  direct,
+  reinject,
+  (flow) => intake.isBehind(flow),
+  (flow) => intake.catchUp(flow),
+);
+const intake: Intake = new Intake(
   data.tun,
   table,
   relaying,
+  releasing,
   direct,
   counters,
   new RuleActions(data.actions),
@@ -71,6 +87,8 @@ const intake = new Intake(
 let lastBeat = 0;
 let running = true;
 let drainUntil = 0;
+let drainRequest = 0;
+let drained: Drained = { released: 0, ended: 0, reset: 0 };
 
 function onMessage(message: ToWorker): void {
   switch (message.type) {
@@ -101,10 +119,16 @@ function onMessage(message: ToWorker): void {
         flows: [...table.byKey.values()].map((flow) => flow.info()),
       });
       break;
+    case 'release':
+      release(message);
+      break;
     case 'drain':
       intake.draining = true;
       intake.forwardAll();
       drainUntil = Date.now() + message.milliseconds;
+      drainRequest = message.request;
+      drained = { released: 0, ended: 0, reset: 0 };
+      for (const flow of [...table.byKey.values()]) releaseForStop(flow);
       break;
     case 'stop':
       running = false;
@@ -112,9 +136,33 @@ function onMessage(message: ToWorker): void {
   }
 }
 
+/** Answers when all have been released, or not. */
+function release({ request, flows, within }: Extract<ToWorker, { type: 'release' }>): void {
+  const outcomes: ReleaseOutcome[] = [];
+  const chosen = flows
+    ? flows.map((id) => table.named(id)).filter((flow) => flow !== null)
+    : [...table.byKey.values()];
+  let out = chosen.length;
+  const now = Date.now();
+  for (const flow of chosen) {
+    releasing.begin(flow, now, now + within, (outcome) => {
+      outcomes.push({ id: flow.id, ...outcome });
+      if (--out === 0) post({ type: 'released', request, outcomes });
+    });
+  }
+  if (chosen.length === 0) post({ type: 'released', request, outcomes });
+}
+
+/** One that is closing, or in a handler's hands, has the same time to end. */
+function releaseForStop(flow: TakenFlow): void {
+  releasing.begin(flow, Date.now(), drainUntil, ({ result }) => {
+    if (result === 'released') drained.released++;
+  });
+}
+
 function timeout(now: number): number {
   if (relaying.busy || intake.behind) return 0;
-  let wait = relaying.restless ? RESTLESS_MS : HEARTBEAT_MS;
+  let wait = releasing.restless ? 1 : relaying.restless ? RESTLESS_MS : HEARTBEAT_MS;
   const acknowledgement = direct.nextDue(now);
   if (acknowledgement >= 0) wait = Math.min(wait, acknowledgement);
   const decision = intake.nextDue(now);
@@ -139,7 +187,10 @@ function turn(): void {
       const flow = table.get(tag >>> 1, generation);
       const side = (tag & 1) as Side;
       if (flow?.orphaned[side]) handled.onEvent(flow, side);
-      else if (flow) relaying.onEvent(flow, side, epoll.events(i));
+      else if (flow) {
+        relaying.onEvent(flow, side, epoll.events(i));
+        if (flow.held) releasing.touch(flow);
+      }
     } else if (tag === TAG_TUN) held = true;
     else {
       silence(data.wake);
@@ -151,6 +202,7 @@ function turn(): void {
   beat(now);
   direct.acknowledge(now);
   relaying.settle(now);
+  releasing.settle(now);
   handled.settle(now);
   table.reap();
   // Last, so that a port used again finds its old flow cleaned up.
@@ -159,10 +211,12 @@ function turn(): void {
   if (held || intake.behind) intake.readHeld(now, n === 1 && !intake.behind ? 1 : undefined);
   intake.expire(now);
   if (drainUntil && (table.byKey.size === 0 || now > drainUntil)) {
-    for (const flow of [...table.byKey.values()]) table.abort(flow);
-    table.reap();
     drainUntil = 0;
-    post({ type: 'drained' });
+    const rest = [...table.byKey.values()];
+    for (const flow of rest) table.abort(flow);
+    table.reap();
+    drained.reset = rest.length;
+    post({ type: 'drained', request: drainRequest, ...drained });
   }
 }
 

@@ -24,7 +24,7 @@ export interface Stats {
   bytes: { toServer: number; toClient: number };
 }
 
-export type FlowState = 'relay' | 'handle' | 'closing';
+export type FlowState = 'relay' | 'handle' | 'closing' | 'releasing';
 
 /** One taken flow, as `desplice flows --json` prints it. */
 export interface FlowInfo {
@@ -41,6 +41,12 @@ export interface FlowInfo {
     server: SynSummary;
   };
 }
+
+/** `released`: the ends talk to each other alone. `ended`: the connection was over first. `refused`: it goes on as before. */
+export type Release = { result: 'released' } | { result: 'ended' } | { result: 'refused'; reason: string };
+
+/** What became of one flow that was to be released. */
+export type ReleaseOutcome = { id: string } & Release;
 
 export interface SynSummary {
   mss: number | null;

@@ -159,6 +159,54 @@ export class MapWalk {
   }
 }
 
+const runOptions = koffi.struct('bpf_test_run_opts', {
+  sz: 'size_t',
+  data_in: 'void *',
+  data_out: 'void *',
+  data_size_in: 'uint32_t',
+  data_size_out: 'uint32_t',
+  ctx_in: 'void *',
+  ctx_out: 'void *',
+  ctx_size_in: 'uint32_t',
+  ctx_size_out: 'uint32_t',
+  retval: 'uint32_t',
+  repeat: 'int',
+  duration: 'uint32_t',
+  flags: 'uint32_t',
+  cpu: 'uint32_t',
+  batch_size: 'uint32_t',
+});
+const runCall = libbpf.func('bpf_prog_test_run_opts', 'int', ['int', koffi.inout(koffi.pointer(runOptions))]);
+
+/** Runs a tc program once, here and now, over `data` (at least an Ethernet header's length); `left` takes the data as it left
+ *  them. Returns its verdict, and how many bytes were left. Throws KernelError. */
+export function runProgram(
+  program: number,
+  data: Uint8Array,
+  left: Uint8Array,
+): { verdict: number; length: number } {
+  const options = {
+    sz: koffi.sizeof(runOptions),
+    data_in: data,
+    data_out: left,
+    data_size_in: data.length,
+    data_size_out: left.length,
+    ctx_in: null,
+    ctx_out: null,
+    ctx_size_in: 0,
+    ctx_size_out: 0,
+    retval: 0,
+    repeat: 1,
+    duration: 0,
+    flags: 0,
+    cpu: 0,
+    batch_size: 0,
+  };
+  const result = runCall(program, options);
+  if (result < 0) throw new KernelError('bpf_prog_test_run_opts', -result);
+  return { verdict: options.retval, length: options.data_size_out };
+}
+
 /** The sum over all CPUs of one element of a per-CPU array of 64-bit counters. */
 export function sumPerCpu(map: number, index: number): number {
   const key = new Uint8Array(new Uint32Array([index]).buffer);

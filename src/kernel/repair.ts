@@ -5,7 +5,7 @@
  * connect(); connect() in repair mode reads the sequence numbers, so they come before it. TCP_MAXSEG is set before
  * connect() because `tcp_connect_init()` derives mss_cache from it; TCPOPT_MSS afterwards would leave the cache stale.
  */
-import { close, SOL_TCP, setOption, setOptionBytes } from './socket.js';
+import { close, getOption, SOL_TCP, setOption, setOptionBytes } from './socket.js';
 
 const TCP_REPAIR = 19;
 const TCP_REPAIR_QUEUE = 20;
@@ -31,6 +31,20 @@ export function setSequence(fd: number, send: number, receive: number): void {
   setOption(fd, SOL_TCP, TCP_REPAIR_QUEUE, TCP_RECV_QUEUE, 'TCP_REPAIR_QUEUE');
   setOption(fd, SOL_TCP, TCP_QUEUE_SEQ, receive | 0, 'TCP_QUEUE_SEQ');
 }
+
+/** Puts it into repair mode and reads the sequence numbers: the next byte to be sent (`write_seq`), the next expected. */
+export function readSequence(fd: number): { send: number; receive: number } {
+  enterRepair(fd);
+  const read = (queue: number): number => {
+    setOption(fd, SOL_TCP, TCP_REPAIR_QUEUE, queue, 'TCP_REPAIR_QUEUE');
+    return getOption(fd, SOL_TCP, TCP_QUEUE_SEQ, 'TCP_QUEUE_SEQ') >>> 0;
+  };
+  return { send: read(TCP_SEND_QUEUE), receive: read(TCP_RECV_QUEUE) };
+}
+
+/** Leaves repair mode with a window probe (tcp_send_window_probe()), which the peer answers as it would a keep-alive. */
+export const leaveRepairAsking = (fd: number): void =>
+  setOption(fd, SOL_TCP, TCP_REPAIR, 0, 'TCP_REPAIR off');
 
 const options = new Uint32Array(6);
 const optionBytes = new Uint8Array(options.buffer);

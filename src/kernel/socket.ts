@@ -14,8 +14,10 @@ const IP_TRANSPARENT = 19;
 const IPV6_TRANSPARENT = 75;
 const SO_LINGER = 13;
 const SO_OOBINLINE = 10;
+const SO_MEMINFO = 55;
 const TCP_NODELAY = 1;
 const TCP_MAXSEG = 2;
+const TCP_QUICKACK = 12;
 const SIOCOUTQ = 0x5411;
 const SIOCINQ = 0x541b;
 const SIOCATMARK = 0x8905;
@@ -55,6 +57,13 @@ export function setOption(fd: number, level: number, name: number, value: number
   check(setsockoptCall(fd, level, name, wordBytes, 4), 'setsockopt', what);
 }
 
+/** A socket option that is a 32-bit value. */
+export function getOption(fd: number, level: number, name: number, what: string): number {
+  length[0] = 4;
+  check(getsockoptCall(fd, level, name, wordBytes, length), 'getsockopt', what);
+  return word[0] as number;
+}
+
 export function setOptionBytes(
   fd: number,
   level: number,
@@ -76,6 +85,8 @@ export const setNoDelay = (fd: number): void => setOption(fd, SOL_TCP, TCP_NODEL
 /** Urgent data stays in its place in the stream (RFC 6093 section 4); without it, it would be dropped by reads. */
 export const setUrgentInline = (fd: number): void =>
   setOption(fd, SOL_SOCKET, SO_OOBINLINE, 1, 'SO_OOBINLINE');
+/** Sends an acknowledgement that is due and was put off (__tcp_sock_set_quickack()). */
+export const setQuickAck = (fd: number): void => setOption(fd, SOL_TCP, TCP_QUICKACK, 1, 'TCP_QUICKACK');
 export const setMaxSegment = (fd: number, mss: number): void =>
   setOption(fd, SOL_TCP, TCP_MAXSEG, mss, 'TCP_MAXSEG');
 
@@ -168,6 +179,15 @@ export function unacknowledged(fd: number): number {
 /** Bytes received and not read (tcp(7), SIOCINQ). */
 export function unread(fd: number): number {
   return ioctlCall(fd, SIOCINQ, wordBytes) < 0 ? 0 : (word[0] as number);
+}
+
+const memory = new Uint32Array(9);
+const memoryBytes = new Uint8Array(memory.buffer);
+
+/** Memory of what was received and is not read, also behind a hole (SO_MEMINFO, SK_MEMINFO_RMEM_ALLOC). */
+export function receiveMemory(fd: number): number {
+  length[0] = memory.byteLength;
+  return getsockoptCall(fd, SOL_SOCKET, SO_MEMINFO, memoryBytes, length) < 0 ? 0 : (memory[0] as number);
 }
 
 export const wouldBlock = (result: number): boolean => result === -E.EAGAIN || result === -E.EINTR;

@@ -1,7 +1,6 @@
 import { type ChildProcess, execFile } from 'node:child_process';
 import { readdirSync, readFileSync } from 'node:fs';
-import { promisify } from 'node:util';
-import type { FlowInfo, Stats } from '../../src/flow/stats.js';
+import type { FlowInfo, ReleaseOutcome, Stats } from '../../src/flow/stats.js';
 import type { Lab } from '../../src/lab/index.js';
 import { bin } from './harness.js';
 import { Lines } from './program.js';
@@ -22,8 +21,9 @@ export class Engine {
       this.stderr += text;
     });
     this.#exit = new Promise((resolve) =>
-      child.once('close', (code) => {
+      child.once('close', (code, signal) => {
         this.running = false;
+        if (signal) this.stderr += `ended by ${signal}`;
         resolve(code ?? -1);
       }),
     );
@@ -63,10 +63,20 @@ export class Engine {
     return this.#ask<FlowInfo[]>('flows');
   }
 
-  async #ask<T>(what: string): Promise<T> {
-    const argv = [bin, what, '--json', '--control', this.control];
-    const { stdout } = await promisify(execFile)(process.execPath, argv, { maxBuffer: 1 << 28 });
-    return JSON.parse(stdout) as T;
+  /** `desplice release`: what became of each flow. */
+  release(ids: string[] | 'all', withinSeconds = 5): Promise<ReleaseOutcome[]> {
+    return this.#ask('release', ['--within', String(withinSeconds), ...(ids === 'all' ? ['--all'] : ids)]);
+  }
+
+  async #ask<T>(what: string, args: string[] = []): Promise<T> {
+    const argv = [bin, what, '--json', '--control', this.control, ...args];
+    return new Promise((resolve, reject) => {
+      // `release` exits with 1 when a flow was refused, which its answer says.
+      execFile(process.execPath, argv, { maxBuffer: 1 << 28 }, (error, stdout) => {
+        if (stdout === '') reject(error ?? new Error(`desplice ${what} said nothing`));
+        else resolve(JSON.parse(stdout) as T);
+      });
+    });
   }
 
   /** As an administrator stops it; resolves to its exit code. */

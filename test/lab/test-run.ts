@@ -1,8 +1,7 @@
 /** The kernel program, packet by packet, in the kernel (BPF_PROG_TEST_RUN): for packets that no ordinary program sends. */
-import koffi from 'koffi';
-import { beforeAll, expect } from 'vitest';
+import { beforeAll } from 'vitest';
 import { Config, kernelCounters, MAX_RULES, RULE_BYTES } from '../../src/engine/layout.js';
-import { BpfObject, mapUpdate, sumPerCpu } from '../../src/kernel/bpf.js';
+import { BpfObject, mapUpdate, runProgram, sumPerCpu } from '../../src/kernel/bpf.js';
 import { mmapShared } from '../../src/kernel/ffi.js';
 import { parseAddress } from '../../src/wire/address.js';
 import { buildTcpSegment } from '../../src/wire/segment.js';
@@ -11,27 +10,6 @@ import { Flag } from '../../src/wire/view.js';
 export const OK = 0;
 export const HELD = 7; // TC_ACT_REDIRECT
 export const PORT = 80;
-
-const runOptions = koffi.struct('bpf_test_run_opts', {
-  sz: 'size_t',
-  data_in: 'void *',
-  data_out: 'void *',
-  data_size_in: 'uint32_t',
-  data_size_out: 'uint32_t',
-  ctx_in: 'void *',
-  ctx_out: 'void *',
-  ctx_size_in: 'uint32_t',
-  ctx_size_out: 'uint32_t',
-  retval: 'uint32_t',
-  repeat: 'int',
-  duration: 'uint32_t',
-  flags: 'uint32_t',
-  cpu: 'uint32_t',
-  batch_size: 'uint32_t',
-});
-const testRun = koffi
-  .load('libbpf.so.1')
-  .func('bpf_prog_test_run_opts', 'int', ['int', koffi.inout(koffi.pointer(runOptions))]);
 
 export let object: BpfObject;
 let heartbeat: BigUint64Array;
@@ -75,25 +53,8 @@ export function frameOf(packet: Uint8Array, tags: readonly number[] = []): Uint8
 export function runFrame(frame: Uint8Array): { verdict: number; left: Uint8Array } {
   const left = new Uint8Array(frame.length + 64);
   heartbeat[0] = process.hrtime.bigint();
-  const options = {
-    sz: koffi.sizeof(runOptions),
-    data_in: frame,
-    data_out: left,
-    data_size_in: frame.length,
-    data_size_out: left.length,
-    ctx_in: null,
-    ctx_out: null,
-    ctx_size_in: 0,
-    ctx_size_out: 0,
-    retval: 0,
-    repeat: 1,
-    duration: 0,
-    flags: 0,
-    cpu: 0,
-    batch_size: 0,
-  };
-  expect(testRun(object.program('track_ethernet'), options)).toBe(0);
-  return { verdict: options.retval, left: left.slice(0, options.data_size_out) };
+  const { verdict, length } = runProgram(object.program('track_ethernet'), frame, left);
+  return { verdict, left: left.slice(0, length) };
 }
 
 export const run = (packet: Uint8Array): number => runFrame(frameOf(packet)).verdict;

@@ -1,11 +1,13 @@
 // Keeps connections to an echo server busy and says when they end. Argument: JSON with host, port, flows.
 // Prints {"busy":flows} when each has had an answer; with `probe`, in its own time {"probe":"ok" or why,"at":…} for a
-// connection tried every 100 ms; on SIGUSR2 {"ended":[{"how":"end" or errno name,"at":…,"port":local port}]}. Times: ms since the epoch.
+// connection tried every 100 ms; on SIGUSR2 {"ended":[{"how":"end" or errno name,"at":…,"port":local port}],"answers":reads
+// with data}. Times: ms since the epoch. `everyMs` (50): how often each says something.
 import net from 'node:net';
 
-const { host, port, flows, probe = false } = JSON.parse(process.argv[2]);
+const { host, port, flows, probe = false, everyMs = 50 } = JSON.parse(process.argv[2]);
 const ended = [];
 let answered = 0;
+let answers = 0;
 
 for (let i = 0; i < flows; i++) {
   const socket = net.connect({ host, port, noDelay: true });
@@ -14,7 +16,8 @@ for (let i = 0; i < flows; i++) {
   socket.on('connect', () => {
     localPort = socket.localPort;
   });
-  const timer = setInterval(() => socket.write(Buffer.alloc(1000, 'x')), 50);
+  const timer = setInterval(() => socket.write(Buffer.alloc(1000, 'x')), everyMs);
+  socket.once('connect', () => socket.write(Buffer.alloc(1000, 'x')));
   const finish = (how) => {
     clearInterval(timer);
     if (socket.over) return;
@@ -22,6 +25,7 @@ for (let i = 0; i < flows; i++) {
     ended.push({ how, at: Date.now(), port: localPort });
   };
   socket.on('data', () => {
+    answers++;
     if (!first) return;
     first = false;
     if (++answered === flows) console.log(JSON.stringify({ busy: flows }));
@@ -46,4 +50,4 @@ function tryOnce() {
 // Alive also when every connection has ended.
 setInterval(() => {}, 1000);
 if (probe) setInterval(tryOnce, 100);
-process.on('SIGUSR2', () => console.log(JSON.stringify({ ended })));
+process.on('SIGUSR2', () => console.log(JSON.stringify({ ended, answers })));

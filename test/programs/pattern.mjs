@@ -38,20 +38,33 @@ export class Checker {
   }
 }
 
-/** Writes `total` bytes, one chunk at a time, each when the kernel has taken the one before. */
-export function send(socket, bytes, total, { onAccepted, done } = {}) {
+/** A number from 0 to below 1 at each call, the same for the same seed. */
+export function random(seed) {
+  let x = seed | 0;
+  return () => {
+    x = (Math.imul(x, 1_664_525) + 1_013_904_223) >>> 0;
+    return x / 2 ** 32;
+  };
+}
+
+/** Writes `total` bytes, one chunk at a time, each when the kernel has taken the one before. `pace`: chunks of up to `chunk`
+ *  bytes, with pauses of up to `gapMs` between them, by chance of `seed`. */
+export function send(socket, bytes, total, { onAccepted, done, pace } = {}) {
   let position = 0;
+  const chance = random(pace?.seed ?? 0);
   const next = () => {
     if (position >= total || socket.destroyed) {
       done?.();
       return;
     }
-    const chunk = bytes.at(position, Math.min(65_521, total - position));
+    const most = pace ? 1 + Math.floor(chance() * pace.chunk) : 65_521;
+    const chunk = bytes.at(position, Math.min(most, total - position));
     socket.write(chunk, (error) => {
       if (error) return;
       position += chunk.length;
       onAccepted?.(position);
-      next();
+      if (pace) setTimeout(next, chance() * pace.gapMs);
+      else next();
     });
   };
   next();

@@ -1,7 +1,8 @@
 // A TCP server with manners to choose. Argument: JSON with
 //   port, mode:
 //   exchange  sends `send` bytes when: `connect`, `data` (the first byte) or `fin`; checks what it gets; after the FIN of
-//             the client says what it got. `pauseMs`: reads nothing for so long.
+//             the client says what it got. `pauseMs`: reads nothing for so long; `pace`
+//             as for the client.
 //   echo      sends back what it gets
 //   short     answers the first bytes with 100 bytes; `closer`: who closes, `server` or `client`
 //   reset     answers the first bytes with a reset
@@ -27,6 +28,7 @@ const modes = {
       if (started) return;
       started = true;
       send(socket, mine, options.send, {
+        pace: options.pace && { ...options.pace, seed: options.pace.seed + socket.remotePort },
         onAccepted: (n) => {
           sample.last = n;
         },
