@@ -2,7 +2,7 @@
 import { MessageChannel, type MessagePort, Worker } from 'node:worker_threads';
 import type { FlowInfo, Release, ReleaseOutcome, Stats } from '../flow/stats.js';
 import { eventfd, ring } from '../kernel/eventfd.js';
-import { close } from '../kernel/socket.js';
+import { close, duplicate } from '../kernel/socket.js';
 import { compileRules, type RuleInput } from '../policy/rules.js';
 import { Counters } from './counters.js';
 import { Datapath } from './datapath.js';
@@ -75,13 +75,17 @@ export class Engine {
       [...new Set(options.interfaces)],
       workers,
       options.flowLimit ?? DEFAULT_FLOW_LIMIT,
+      { keep: options.keep === true, log: options.log ?? (() => {}) },
     );
     const engine = new Engine(datapath, options, onFlow, onFailure);
     try {
       engine.#history.set(datapath.nextGeneration, options.rules);
-      datapath.setRules(rules, false);
+      // The ports of flows that go on must go on being looked at.
+      datapath.setRules(rules, datapath.keeping?.adopting === true);
       for (let i = 0; i < workers; i++) engine.#threads.push(await engine.#startWorker(i));
       datapath.attach();
+      datapath.keeping?.commit();
+      if (datapath.keeping) engine.#sendAll({ type: 'begin' });
     } catch (error) {
       await engine.#stop();
       throw error;
@@ -93,7 +97,8 @@ export class Engine {
   #startWorker(index: number): Promise<Thread> {
     const { port1, port2 } = new MessageChannel();
     const wake = eventfd();
-    const counters = new Counters();
+    const { keeping } = this.datapath;
+    const counters = keeping ? keeping.counters(index) : new Counters();
     const { decide } = this.options;
     const data: WorkerData & { port: MessagePort } = {
       index,
@@ -103,10 +108,11 @@ export class Engine {
       handshakes: this.datapath.maps.handshakes,
       flows: this.datapath.maps.flows,
       changeFlow: this.datapath.changeFlow,
-      counters: counters.shared,
+      counters: keeping ? null : (counters.shared as SharedArrayBuffer),
       actions: this.#history.actions.shared,
       decide: decide === undefined ? 'none' : decide instanceof URL ? decide.href : 'main',
       decideTimeoutMs: this.options.decideTimeoutMs ?? DEFAULT_DECIDE_MS,
+      keep: keeping?.workerData() ?? null,
       port: port2,
     };
     const worker = new Worker(new URL('./worker.js', import.meta.url), {
@@ -120,8 +126,10 @@ export class Engine {
         if (!this.#closing) this.onFailure(error);
       });
       port1.on('message', (message: FromWorker) => {
-        if (message.type === 'ready') resolve(thread);
-        else this.#onMessage(thread, message);
+        if (message.type === 'ready') {
+          keeping?.onKeeper(message.keeper);
+          resolve(thread);
+        } else this.#onMessage(thread, message);
       });
     });
   }
@@ -140,7 +148,9 @@ export class Engine {
         let flow: Flow;
         try {
           const rule = this.#history.get(message.rules, message.rule);
-          flow = new Flow(message, rule, (reply) => this.#send(thread, reply), this.#releaseOne);
+          const { keeping } = this.datapath;
+          const copy = keeping ? (fd: number) => keeping.copy(this.#threads.indexOf(thread), fd) : duplicate;
+          flow = new Flow(message, rule, (reply) => this.#send(thread, reply), this.#releaseOne, copy);
         } catch (error) {
           this.options.log?.({
             level: 'error',

@@ -281,6 +281,9 @@ export class Intake {
     const direct = decision === 'relay' ? directData(identity, packets, this.#view) : null;
     const skip: [number, number] = [0, 0];
     if (direct) skip[direct.from] = direct.payload.length;
+    const kept = this.table.kept;
+    if (direct) kept?.table.noteDirect(kept.worker, identity.key, direct.from, direct.payload);
+    else kept?.table.clearDirect(kept.worker);
     let flow: TakenFlow;
     try {
       const action = decision === 'handle' ? 'handle' : 'relay';
@@ -303,6 +306,7 @@ export class Intake {
     }
     if (direct) {
       const sent = this.direct.send(flow, direct);
+      kept?.table.clearDirect(kept.worker);
       try {
         this.table.complete(flow, skip);
       } catch (error) {

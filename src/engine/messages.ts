@@ -3,6 +3,7 @@
 import type { Endpoint, HandshakeRecord } from '../flow/record.js';
 import type { FlowInfo, ReleaseOutcome } from '../flow/stats.js';
 import type { Candidate, Decision } from './decision.js';
+import type { KeepData } from './keep/adoption.js';
 import type { LogEvent } from './options.js';
 
 export interface WorkerData {
@@ -14,12 +15,15 @@ export interface WorkerData {
   flows: number;
   /** The program change_flow. */
   changeFlow: number;
-  counters: SharedArrayBuffer;
+  /** Null: they are in the memory that is kept. */
+  counters: SharedArrayBuffer | null;
   /** Of RuleActions. */
   actions: SharedArrayBuffer;
   /** Nobody, the main thread, or the URL of a module that the worker loads. */
   decide: string;
   decideTimeoutMs: number;
+  /** Null: its flows end with it. */
+  keep: KeepData | null;
 }
 
 /** What became of the flows of a stop. */
@@ -44,10 +48,13 @@ export type ToWorker =
   /** `flows`: their names; null: all. `within`: how long it may take, in milliseconds. */
   | { type: 'release'; request: number; flows: string[] | null; within: number }
   | { type: 'drain'; request: number; milliseconds: number }
+  /** The engine before is gone: what was adopted goes on. */
+  | { type: 'begin' }
   | { type: 'stop' };
 
 export type FromWorker =
-  | { type: 'ready' }
+  /** `keeper`: the process that holds its descriptors; 0: none. */
+  | { type: 'ready'; keeper: number }
   | ({ type: 'candidate'; id: number } & Candidate)
   | {
       type: 'flow';

@@ -1,6 +1,7 @@
 /** TCP sockets by descriptor: what node:net has no words for. */
 import { check, E, errno, libc } from './ffi.js';
 
+const AF_UNIX = 1;
 const AF_INET = 2;
 const AF_INET6 = 10;
 const SOCK_STREAM = 1;
@@ -14,7 +15,11 @@ const IP_TRANSPARENT = 19;
 const IPV6_TRANSPARENT = 75;
 const SO_LINGER = 13;
 const SO_OOBINLINE = 10;
+const SO_ACCEPTCONN = 30;
+const SO_PROTOCOL = 38;
+const SO_DOMAIN = 39;
 const SO_MEMINFO = 55;
+const IPPROTO_TCP = 6;
 const TCP_NODELAY = 1;
 const TCP_MAXSEG = 2;
 const TCP_QUICKACK = 12;
@@ -22,6 +27,7 @@ const SIOCOUTQ = 0x5411;
 const SIOCINQ = 0x541b;
 const SIOCATMARK = 0x8905;
 const MSG_OOB = 1;
+const MSG_PEEK = 2;
 const MSG_NOSIGNAL = 0x4000;
 const MSG_MORE = 0x8000;
 export const SHUT_WR = 1;
@@ -34,6 +40,7 @@ const getsockoptCall = libc.func('int getsockopt(int, int, int, void *, void *)'
 const shutdownCall = libc.func('int shutdown(int, int)');
 const closeCall = libc.func('int close(int)');
 const dupCall = libc.func('int fcntl(int, int, int)');
+const dup2Call = libc.func('int dup2(int, int)');
 const recvCall = libc.func('int64_t recv(int, void *, size_t, int)');
 const sendCall = libc.func('int64_t send(int, void *, size_t, int)');
 const writeCall = libc.func('int64_t write(int, void *, size_t)');
@@ -136,6 +143,12 @@ export function send(fd: number, buffer: Uint8Array, length: number, more = fals
   return n < 0 ? -errno() : n;
 }
 
+/** Looks at the next byte and leaves it where it is. Returns 1, 0 at the end of the stream, or -errno. */
+export function peekByte(fd: number, byte: Uint8Array): number {
+  const n = recvCall(fd, byte, 1, MSG_PEEK);
+  return n < 0 ? -errno() : n;
+}
+
 /** Sends one byte with the urgent mark on it. Returns 1, or -errno. */
 export function sendUrgent(fd: number, byte: Uint8Array): number {
   const n = sendCall(fd, byte, 1, MSG_NOSIGNAL | MSG_OOB);
@@ -163,6 +176,26 @@ export const shutdownWrite = (fd: number): void => {
 
 export const close = (fd: number): void => {
   closeCall(fd);
+};
+
+/** True for a TCP socket that does not listen. */
+export function isConnection(fd: number): boolean {
+  const option = (name: number): number => {
+    length[0] = 4;
+    return getsockoptCall(fd, SOL_SOCKET, name, wordBytes, length) < 0 ? -1 : (word[0] as number);
+  };
+  return option(SO_PROTOCOL) === IPPROTO_TCP && option(SO_ACCEPTCONN) === 0;
+}
+
+/** True for a Unix socket. */
+export function isLocal(fd: number): boolean {
+  length[0] = 4;
+  return getsockoptCall(fd, SOL_SOCKET, SO_DOMAIN, wordBytes, length) === 0 && word[0] === AF_UNIX;
+}
+
+/** Makes `fd` another descriptor of what `by` describes (dup2(2)). */
+export const replace = (fd: number, by: number): void => {
+  dup2Call(by, fd);
 };
 
 /** A second descriptor for the same socket, closed on exec. */
