@@ -1,5 +1,14 @@
 /** `run --keep`: an engine that is killed breaks no relayed flow, and whatever is killed besides, nothing is left. */
-import { execFileSync } from 'node:child_process';
+import {
+  closeSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  readlinkSync,
+  writeFileSync,
+  writeSync,
+} from 'node:fs';
+import { join } from 'node:path';
 import { afterEach, expect, it } from 'vitest';
 import type { Engine } from './engine.js';
 import { bin, type FlowsResult, sleep, useRig, waitFor, watched } from './harness.js';
@@ -31,10 +40,7 @@ function keepers(): number[] {
 
 function nameOf(pid: string): string {
   try {
-    return execFileSync('cat', [`/proc/${pid}/comm`], {
-      encoding: 'utf8',
-      stdio: ['ignore', 'pipe', 'ignore'],
-    });
+    return readFileSync(`/proc/${pid}/comm`, 'utf8');
   } catch {
     return '';
   }
@@ -101,3 +107,171 @@ it.each([['1'], ['2']])(
   },
   long ? 1_500_000 : 120_000,
 );
+
+/** Connections that live on, each with an answer a second. */
+async function talkers(port: number, flows: number): Promise<Program> {
+  await rig.serve({ port, mode: 'echo' });
+  const { server4: host } = rig.lab.addresses;
+  const hold = await rig.start('client', 'hold.mjs', { host, port, flows, everyMs: 300 });
+  await hold.line((line) => line.startsWith('{"busy"'));
+  return hold;
+}
+
+interface Held {
+  answers: number;
+  ended: { how: string }[];
+}
+
+const taken = (flows: number): Promise<void> =>
+  waitFor('they are taken', async () => (await rig.engine.stats()).flows.active === flows);
+
+const go = async (hold: Program): Promise<void> => {
+  const { answers } = await hold.report<Held>();
+  await waitFor('they talk', async () => (await hold.report<Held>()).answers > answers + 20, 8000);
+};
+
+it('short connections that come all the while are unhurt by kills', async () => {
+  const port = rig.port();
+  rig.engine = await start();
+  await rig.serve({ port, mode: 'exchange', send: 3000, when: 'data' });
+  let over = false;
+  const options = { host: rig.lab.addresses.server4, port, flows: long ? 100_000 : 15_000, parallel: 30 };
+  const done = rig
+    .client<FlowsResult>({ ...options, send: 500, expect: 3000 }, 'client.mjs', 100_000)
+    .finally(() => {
+      over = true;
+    });
+  let kills = 0;
+  for (; !over && kills < transfers.kills * 4; kills++) {
+    await sleep(chance() * 400);
+    await kill(rig.engine);
+    rig.engine = await start();
+  }
+  const result = await done;
+  console.log({ kills, result, ...(await rig.engine.stats()).flows });
+  expect(result).toMatchObject({ ok: options.flows, failed: {} });
+  await taken(0);
+  // Those that were over before their engine was killed are counted as one or the other.
+  const { flows } = await rig.engine.stats();
+  expect(flows.intercepted).toBeGreaterThan(options.flows / 10);
+  expect(flows.reset).toBe(0);
+});
+
+it('without an engine, taken flows wait and new ones are forwarded; `desplice clean` ends it all', async () => {
+  const port = rig.port();
+  rig.engine = await start();
+  const hold = await talkers(port, 10);
+  await taken(10);
+  await kill(rig.engine);
+  await sleep(1500);
+  expect(keepers()).toHaveLength(1);
+  expect(await rig.attempt(rig.lab.addresses.server4, port)).toMatchObject({ outcome: 'connected' });
+  expect((await hold.report<Held>()).ended).toEqual([]);
+  expect(clean()).toMatch(/removed keeper \(process \d+\) of a killed engine; 10 flows were reset/);
+  await waitFor('all are reset', async () => (await hold.report<Held>()).ended.length === 10);
+  expect((await hold.report<Held>()).ended.map(({ how }) => how)).toEqual(Array(10).fill('ECONNRESET'));
+  expect(clean()).toContain('nothing to clean');
+  await hold.stop();
+});
+
+it('the keeper is killed with its engine: flows end, nothing is left, and the next engine starts', async () => {
+  const port = rig.port();
+  rig.engine = await start();
+  const hold = await talkers(port, 10);
+  await taken(10);
+  await kill(rig.engine);
+  for (const pid of keepers()) process.kill(pid, 'SIGKILL');
+  await waitFor('all have ended', async () => (await hold.report<Held>()).ended.length === 10);
+  await hold.stop();
+  rig.engine = await start();
+  const again = await talkers(rig.port(), 5);
+  await taken(5);
+  await again.stop();
+  await taken(0);
+});
+
+it('a keeper that is killed under a running engine breaks nothing', async () => {
+  rig.engine = await start();
+  const hold = await talkers(rig.port(), 10);
+  await taken(10);
+  for (const pid of keepers()) process.kill(pid, 'SIGKILL');
+  await go(hold);
+  await kill(rig.engine);
+  await waitFor('all have ended', async () => (await hold.report<Held>()).ended.length === 10);
+  await hold.stop();
+  expect(clean()).not.toContain('keeper');
+});
+
+it('an engine without --keep, and one of another version, reset what was kept and say so', async () => {
+  for (const how of ['without --keep', 'another version']) {
+    rig.engine = await start();
+    const hold = await talkers(rig.port(), 10);
+    await taken(10);
+    await kill(rig.engine);
+    if (how === 'another version') writeVersion(keepers()[0] as number, 99);
+    rig.engine = how === 'without --keep' ? await rig.startEngine(['-p', watched]) : await start();
+    await waitFor('all are reset', async () => (await hold.report<Held>()).ended.length === 10);
+    const said = rig.engine.events.find(({ event }) => event === 'notAdopted');
+    expect(said?.message).toContain('10 flows are reset');
+    expect(said?.message).toContain(how);
+    await hold.stop();
+    expect(await rig.engine.stop()).toBe(0);
+  }
+});
+
+/** As if an engine with another layout had left it. */
+function writeVersion(pid: number, version: number): void {
+  const folder = `/proc/${pid}/fd`;
+  const name = readdirSync(folder).find((fd) => readlinkSync(`${folder}/${fd}`).includes('desplice-flows'));
+  const fd = openSync(`${folder}/${name}`, 'r+');
+  writeSync(fd, new Uint8Array([version]), 0, 1, 4);
+  closeSync(fd);
+}
+
+it('flows that handlers have are reset by the next engine, which says so; relayed ones go on', async () => {
+  const handled = rig.port();
+  const relayed = rig.port();
+  const file = join(rig.folder, 'rules.yaml');
+  const module = join(rig.folder, 'pass.mjs');
+  writeFileSync(module, 'export default (flow) => flow.client.pipe(flow.server).pipe(flow.client);\n');
+  const rules = [`  - { ports: [${handled}], action: "handle=${module}" }`, `  - { ports: [${relayed}] }`];
+  writeFileSync(file, `rules:\n${rules.join('\n')}\n`);
+  const run = () => rig.startEngine(['-c', file, '--keep']);
+  rig.engine = await run();
+  const [lost, kept] = [await talkers(handled, 4), await talkers(relayed, 10)];
+  await taken(14);
+  await go(lost);
+  const names = (await rig.engine.flows()).filter(({ action }) => action === 'relay').map(({ id }) => id);
+  await kill(rig.engine);
+  rig.engine = await run();
+  await waitFor('they are reset', async () => (await lost.report<Held>()).ended.length === 4);
+  const said = rig.engine.events.find(({ event }) => event === 'adopted');
+  expect(said).toMatchObject({ adopted: 10, reset: 4 });
+  await go(kept);
+  expect((await rig.engine.flows()).map(({ id }) => id).sort()).toEqual(names.sort());
+  expect((await rig.engine.stats()).flows).toMatchObject({ intercepted: 14, active: 10, reset: 4 });
+  // They are still as good as any: they can be released.
+  expect((await rig.engine.release('all')).map(({ result }) => result)).toEqual(Array(10).fill('released'));
+  await go(kept);
+  await lost.stop();
+  await kept.stop();
+});
+
+it('an interface that was renamed meanwhile keeps no program', async () => {
+  const rename = (from: string, to: string) =>
+    rig.lab.exec('middle', [
+      'sh',
+      '-c',
+      `ip link set ${from} down; ip link set ${from} name ${to}; ip link set ${to} up`,
+    ]);
+  rig.engine = await start();
+  await kill(rig.engine);
+  rig.lab.exec('middle', ['ip', 'link', 'add', 'spare', 'type', 'veth']);
+  rig.engine = await rig.startEngine(['-p', watched, '--keep'], ['toclient', 'toserver', 'spare']);
+  await kill(rig.engine);
+  rename('spare', 'other');
+  rig.engine = await start();
+  const filters = rig.lab.exec('middle', ['tc', 'filter', 'show', 'dev', 'other', 'ingress']).stdout;
+  expect(filters).toBe('');
+  rig.lab.exec('middle', ['ip', 'link', 'del', 'other']);
+});
