@@ -245,14 +245,16 @@ export class Datapath {
 
   /** Removes all that was set up. Safe to call at any point. */
   close(): void {
-    // What another engine has set up serves its flows until ours have taken over.
-    if (this.#attached && (!this.keeping?.adopting || this.keeping.committed)) {
+    // It serves flows that another engine has kept until we have taken over, or that the next one will take over.
+    const { keeping } = this;
+    const leave = keeping?.abandoned || (keeping?.adopting && !keeping.committed);
+    if (this.#attached && !leave) {
       for (const link of this.#links) removeFilters(link.ifindex, link.ifname);
       removeLocalDelivery();
       restoreSettings();
     }
     for (const tun of this.tuns) close(tun.fd);
-    this.keeping?.close();
+    keeping?.close();
     this.#object.close();
     for (const held of this.#locks) held.close();
   }

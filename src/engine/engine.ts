@@ -123,6 +123,8 @@ export class Engine {
     return new Promise((resolve, reject) => {
       worker.once('error', (error) => {
         reject(error);
+        // A worker does not end by itself: its flows are the next engine's.
+        keeping?.abandon();
         if (!this.#closing) this.onFailure(error);
       });
       port1.on('message', (message: FromWorker) => {
@@ -282,7 +284,9 @@ export class Engine {
 
   /** Takes no new flow, releases those that are taken, resets what is left in the end, removes all that was set up. */
   close(): Promise<void> {
-    this.#closing ??= this.#drain().then(() => this.#stop());
+    this.#closing ??= (this.datapath.keeping?.abandoned ? Promise.resolve() : this.#drain()).then(() =>
+      this.#stop(),
+    );
     return this.#closing;
   }
 

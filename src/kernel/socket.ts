@@ -1,7 +1,6 @@
 /** TCP sockets by descriptor: what node:net has no words for. */
 import { check, E, errno, libc } from './ffi.js';
 
-const AF_UNIX = 1;
 const AF_INET = 2;
 const AF_INET6 = 10;
 const SOCK_STREAM = 1;
@@ -17,7 +16,6 @@ const SO_LINGER = 13;
 const SO_OOBINLINE = 10;
 const SO_ACCEPTCONN = 30;
 const SO_PROTOCOL = 38;
-const SO_DOMAIN = 39;
 const SO_MEMINFO = 55;
 const IPPROTO_TCP = 6;
 const TCP_NODELAY = 1;
@@ -178,19 +176,14 @@ export const close = (fd: number): void => {
   closeCall(fd);
 };
 
-/** True for a TCP socket that does not listen. */
-export function isConnection(fd: number): boolean {
+/** What kind of TCP socket it is; null: none. */
+export function tcpKind(fd: number): 'connection' | 'listener' | null {
   const option = (name: number): number => {
     length[0] = 4;
     return getsockoptCall(fd, SOL_SOCKET, name, wordBytes, length) < 0 ? -1 : (word[0] as number);
   };
-  return option(SO_PROTOCOL) === IPPROTO_TCP && option(SO_ACCEPTCONN) === 0;
-}
-
-/** True for a Unix socket. */
-export function isLocal(fd: number): boolean {
-  length[0] = 4;
-  return getsockoptCall(fd, SOL_SOCKET, SO_DOMAIN, wordBytes, length) === 0 && word[0] === AF_UNIX;
+  if (option(SO_PROTOCOL) !== IPPROTO_TCP) return null;
+  return option(SO_ACCEPTCONN) === 0 ? 'connection' : 'listener';
 }
 
 /** Makes `fd` another descriptor of what `by` describes (dup2(2)). */

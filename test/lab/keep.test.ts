@@ -56,7 +56,7 @@ async function kill(engine: Engine): Promise<void> {
 const clean = (): string =>
   rig.lab.exec('middle', [process.execPath, bin, 'clean', '--control', rig.engine.control]).stdout;
 
-let x = 7;
+let x = Number(process.env.DESPLICE_TEST_SEED ?? 7);
 const chance = (): number => {
   x = (Math.imul(x, 1_664_525) + 1_013_904_223) >>> 0;
   return x / 2 ** 32;

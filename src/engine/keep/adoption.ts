@@ -63,7 +63,7 @@ export function adoptFlows(table: FlowTable, kept: KeptFlows, { keepers, workers
       kept.put(flow);
       table.adopt(flow);
       // It may have been half way into forwarding, or what was held for it is lost, and comes again.
-      table.entry.change(identity, Live.CATCHING_UP | Live.RELEASING | Live.LEAVING, Live.SIDES);
+      table.entry.change(identity, Live.CATCHING_UP | Live.RELEASING, Live.SIDES);
       if (direct && identity.key.every((byte, i) => byte === direct.key[i])) sendDirect(flow, direct);
       adopted.push(flow);
     }

@@ -23,6 +23,7 @@ export class Keeping {
   /** What is being taken over; null: nothing, or it is done. */
   #before: { predecessor: Predecessor; table: KeptTable; survey: Survey } | null = null;
   #adopted = false;
+  abandoned = false;
 
   private constructor(
     readonly workers: number,
@@ -31,7 +32,7 @@ export class Keeping {
   ) {
     const slots = flowLimit + SPARE_SLOTS;
     this.#memfd = memfd(MEMFD_NAME, tableBytes(workers, slots));
-    this.#table = KeptTable.create(this.#memfd, workers, slots, Date.now());
+    this.#table = KeptTable.create(this.#memfd, workers, slots, Number(process.hrtime.bigint() / 1000n));
   }
 
   /**
@@ -151,9 +152,14 @@ export class Keeping {
     }
   }
 
-  /** The workers have ended: nothing is kept any more. */
+  /** This engine has failed: all that it has taken is left to the next one. */
+  abandon(): void {
+    this.abandoned = this.committed;
+  }
+
+  /** The workers have ended: nothing is kept any more, unless it is abandoned. */
   close(): void {
-    for (const pid of this.#pids) {
+    for (const pid of this.abandoned ? [] : this.#pids) {
       try {
         const keeper = new OtherProcess(pid);
         keeper.end(END_MS);

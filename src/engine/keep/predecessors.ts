@@ -1,8 +1,9 @@
 /** The keepers that an engine has left in this network namespace: finding them, and ending them. */
 import { readdirSync, readFileSync, readlinkSync, statSync } from 'node:fs';
+import { discardQueued } from '../../kernel/listener.js';
 import { OtherProcess } from '../../kernel/pidfd.js';
 import { discard } from '../../kernel/repair.js';
-import { close, isConnection, setResetOnClose } from '../../kernel/socket.js';
+import { close, setResetOnClose, tcpKind } from '../../kernel/socket.js';
 import { KeptTable, MEMFD_NAME } from './table.js';
 
 /** Of a process, as ps(1) shows it: at most 15 characters, with the number of the worker. */
@@ -88,19 +89,24 @@ function openTable(process: OtherProcess, memfd: number): KeptTable | null {
 /** Number of the socket behind a link in /proc/PID/fd; null: it is no socket. */
 export const socketInode = (what: string): string | null => /^socket:\[(\d+)\]$/.exec(what)?.[1] ?? null;
 
-/** Calls `use` with a copy of each TCP connection that they hold, which `use` has to close. */
-export function eachConnection(
-  { keepers }: Predecessor,
-  use: (fd: number, inode: string, keeper: Keeper, number: number) => void,
-): void {
+/**
+ * Calls `use` with a copy of each TCP connection that they hold, which `use` has to close. What was being made when the
+ * engine was killed is dropped: its ends go on by forwarding.
+ */
+export function eachConnection({ keepers }: Predecessor, use: (fd: number, inode: string) => void): void {
   for (const keeper of keepers) {
     for (const [number, what] of descriptorsOf(keeper.process.pid)) {
       const inode = socketInode(what);
       if (inode === null) continue;
       const fd = keeper.process.copy(number);
       if (fd < 0) continue;
-      if (isConnection(fd)) use(fd, inode, keeper, number);
-      else close(fd);
+      const kind = tcpKind(fd);
+      if (kind === 'connection') {
+        use(fd, inode);
+        continue;
+      }
+      if (kind === 'listener') discardQueued(fd);
+      close(fd);
     }
   }
 }

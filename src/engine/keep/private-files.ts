@@ -1,10 +1,11 @@
 /** Which of the process's descriptors a keeper must not hold: a reader of our output would never see its end. */
 import { closeSync, openSync, readdirSync, readlinkSync } from 'node:fs';
-import { close, isLocal, replace } from '../../kernel/socket.js';
+import { close, replace } from '../../kernel/socket.js';
 
 /**
- * Of the calling thread's own table: output goes nowhere, and Unix sockets are closed, which are the main thread's lock of the
- * namespace and its control socket. All that the runtime itself uses from any thread is left.
+ * Of the calling thread's own table: output goes nowhere, and sockets are closed, which are the main thread's: the lock of the
+ * namespace, the control socket, and those of the user's code, which would not end when it closes them. What the runtime
+ * itself uses from any thread is none, and is left.
  */
 export function dropUnshared(): void {
   const nowhere = openSync('/dev/null', 'r+');
@@ -12,7 +13,7 @@ export function dropUnshared(): void {
   closeSync(nowhere);
   for (const name of readdirSync('/proc/thread-self/fd')) {
     const fd = Number(name);
-    if (fd > 2 && isSocket(name) && isLocal(fd)) close(fd);
+    if (fd > 2 && isSocket(name)) close(fd);
   }
 }
 

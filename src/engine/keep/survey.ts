@@ -3,7 +3,7 @@ import { readlinkSync } from 'node:fs';
 import { MapWalk, mapDelete, mapLookup } from '../../kernel/bpf.js';
 import { socketName } from '../../kernel/host_socket.js';
 import { close, setResetOnClose } from '../../kernel/socket.js';
-import { FLOW_BYTES, HANDSHAKE_BYTES, KEY_BYTES } from '../layout.js';
+import { FLOW_BYTES, FLOW_LIVE, HANDSHAKE_BYTES, KEY_BYTES, Live } from '../layout.js';
 import { CLIENT, Identity, SERVER, type Side } from '../taken.js';
 import { dropSilently, eachConnection, type Keeper, type Predecessor, socketInode } from './predecessors.js';
 import { type KeptTable, Slot, SlotState } from './table.js';
@@ -26,6 +26,7 @@ export function survey(predecessor: Predecessor, table: KeptTable, flows: number
   const adopted = new Set<string>();
   const keys = new Set<string>();
   const value = new Uint8Array(FLOW_BYTES);
+  const live = new DataView(value.buffer, FLOW_LIVE);
   /** Sockets of flows that are ours and can't go on. */
   const broken = new Set<string>();
   for (let worker = 0; worker < table.workers; worker++) {
@@ -35,7 +36,9 @@ export function survey(predecessor: Predecessor, table: KeptTable, flows: number
       const state = table.state(at);
       if (state === SlotState.FREE) continue;
       const identity = identityAt(table, at);
-      const taken = mapLookup(flows, identity.key, value) === 0;
+      // LEAVING: it was being given back to forwarding, and its packets have passed the sockets by since.
+      const taken =
+        mapLookup(flows, identity.key, value) === 0 && (live.getUint32(0, true) & Live.LEAVING) === 0;
       const sockets = ([CLIENT, SERVER] as const).map(
         (side) => keeper && socketOf(keeper, table, at, side, identity),
       );
