@@ -122,4 +122,18 @@ rules:
     expect(() => load(text)).toThrow(expect.objectContaining({ code: 'USAGE' }));
     expect(() => load(text)).toThrow(message);
   });
+
+  it('name the same place each time', () => {
+    const text = `${peek}      - {then: reset}`;
+    const message = () => {
+      try {
+        load(text);
+      } catch (error) {
+        return (error as Error).message;
+      }
+      return 'accepted';
+    };
+
+    expect(message()).toBe(message());
+  });
 });

@@ -90,7 +90,8 @@ function refusal<T>(check: (value: T) => unknown, path: PropertyKey[] = []) {
       context.addIssue({
         code: 'custom',
         message: error.hint ? `${error.message}. ${error.hint}` : error.message,
-        path,
+        // zod puts what leads here in front of it, in place.
+        path: [...path],
       });
     }
   };
