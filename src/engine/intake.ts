@@ -198,7 +198,8 @@ export class Intake {
       }
     }
     if (this.decide === 'none') {
-      this.settle(pending, this.actions.get(pending.identity.rules, pending.identity.rule));
+      const action = this.actions.get(pending.identity.rules, pending.identity.rule);
+      this.settle(pending, action === 'peek' ? 'forward' : action);
       return;
     }
     const candidate = new HeldCandidate(pending.identity, pending.packets[0] as Uint8Array);
