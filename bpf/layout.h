@@ -68,6 +68,7 @@ struct flow {
 
 #define CATCHING_UP 4 /* in live: the engine still delivers what was held, in order, and says itself when that is over */
 #define PROBED 8 /* in live, shifted by side: its probe went on to the other end, whose answer is still out */
+#define OVER 32 /* in live: our sockets end in resets; what the ends still say, they say to each other */
 
 struct rule {
 	struct addr from, from_mask, to, to_mask;

@@ -77,6 +77,10 @@ static __always_inline int track(struct __sk_buff *skb, __u32 l3, int from_engin
 	if (f) {
 		if (opening != TCP_SYN) {
 			if (!from_engine) {
+				/* A challenge of our reset (RFC 5961 section 3.2), behind which bytes were lost, maybe. Our socket
+				 * is gone: the end in whose name it spoke has none either, and answers with the right number. */
+				if (f->live & OVER)
+					return TC_ACT_OK;
 				f->side[p.from & 1].ttl = p.ttl;
 				f->side[p.from & 1].tos = p.tos;
 				if (!(f->live >> (p.from & 1) & 1) && !stale(c, worker)) {

@@ -1,12 +1,12 @@
 /** The flows of one worker: from takeover to the last trace of them. */
-import { mapDelete, mapUpdate } from '../kernel/bpf.js';
+import { mapDelete, mapLookup, mapUpdate } from '../kernel/bpf.js';
 import { KernelError } from '../kernel/errors.js';
 import { E } from '../kernel/ffi.js';
 import { discard } from '../kernel/repair.js';
 import { TimeWaitReaper } from '../kernel/sock_diag.js';
 import { close, setNoDelay, setResetOnClose } from '../kernel/socket.js';
 import type { Counters } from './counters.js';
-import { FLOW_BYTES, HANDSHAKE_STATE, State } from './layout.js';
+import { FLOW_BYTES, FLOW_LIVE, HANDSHAKE_STATE, OVER, State } from './layout.js';
 import { releasePipe } from './relay.js';
 import { CLIENT, type Identity, SERVER, type Side, TakenFlow } from './taken.js';
 import type { Takeover } from './takeover.js';
@@ -131,11 +131,24 @@ export class FlowTable {
   /** Resets both ends, now. */
   abort(flow: TakenFlow): void {
     if (flow.finished) return;
+    this.#leaveToEnds(flow);
     for (const side of [CLIENT, SERVER] as const) {
       if (flow.fds[side] >= 0) this.closeWithReset(flow, side);
     }
     this.counters.add('reset', 1);
     this.finish(flow);
+  }
+
+  /**
+   * An end that challenges our reset is answered by the other end, not by us: for a packet without a socket, IPv4 sends no
+   * reset from an address that is not this host's (tcp_v4_send_reset()). Before the reset, since the challenge may be
+   * faster than the next system call. The entry stays, for the dress of the reset.
+   */
+  #leaveToEnds(flow: TakenFlow): void {
+    const { key } = flow.identity;
+    if (mapLookup(this.maps.flows, key, this.#value) < 0) return;
+    this.#value[FLOW_LIVE] = (this.#value[FLOW_LIVE] as number) | OVER;
+    mapUpdate(this.maps.flows, key, this.#value);
   }
 
   /** It has ended: its descriptors go at once, the rest with `reap`. */

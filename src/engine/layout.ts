@@ -6,6 +6,7 @@ export const SIDE_BYTES = 20;
 export const HANDSHAKE_BYTES = 72;
 export const FLOW_LIVE = 2 * SIDE_BYTES;
 export const CATCHING_UP = 4;
+export const OVER = 32;
 /** Behind `live` come six words that the kernel program keeps for itself; zero at first. */
 export const FLOW_BYTES = FLOW_LIVE + 28;
 export const HANDSHAKE_STATE = 40;

@@ -99,6 +99,14 @@ export const differences: readonly Allowed[] = [
     covers: ({ name, where }) => name === 'data.end' || (name.startsWith('rst.') && !where.endsWith('<)')),
   },
   {
+    name: 'challenge-of-the-leg',
+    reason:
+      'an end that challenges the reset of our socket (RFC 5961 section 3.2) is answered by the end that reset, and its challenge echoes the clock of the leg, which may be a little ahead; an end without a socket looks at the acknowledgement alone (RFC 9293 section 3.10.7.1)',
+    onRequest: true,
+    covers: ({ name, desplice }) =>
+      name === 'ack.header' && /^ttl 63 [^,]*TS[^,]*, TSecr echoes what was not sent$/.test(desplice),
+  },
+  {
     name: 'challenged-in-the-middle',
     reason:
       'a RST or SYN that the kernel of an end would challenge or ignore (RFC 5961) is challenged or ignored by the socket in the middle and gets no further; who sent it sees the same',

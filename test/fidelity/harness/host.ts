@@ -1,6 +1,7 @@
 /** The ends of a scenario as ordinary hosts: sockets by system calls, each with its result in the transcript. */
 import type { protocols } from '../../../src/kernel/host_socket.js';
 import type { Agent } from './agent.js';
+import { Losses } from './losses.js';
 import { type Place, patienceMs } from './place.js';
 import { Socket, seeds } from './socket.js';
 import { Sysctls } from './sysctls.js';
@@ -32,9 +33,12 @@ export class Host {
   readonly #open = new Set<number>();
 
   readonly #sysctls: Sysctls;
+  /** What is lost on its way to this end, in sight of its capture. */
+  readonly losses: Losses;
 
   constructor(readonly place: Place) {
     this.#sysctls = new Sysctls(place.agent);
+    this.losses = new Losses(place);
   }
 
   /** Listens on the scenario's port. Options are inherited by what is accepted. */
@@ -108,6 +112,7 @@ export class Host {
   /** Resets what the scenario left open, and puts the sysctls back. */
   async clean(): Promise<void> {
     const { agent } = this.place;
+    await this.losses.end();
     for (const fd of this.#open) {
       await agent.call('setOption', fd, 'SO_LINGER', 1, 0);
       await agent.call('close', fd);
