@@ -1,6 +1,7 @@
 /** The ends of a scenario as ordinary hosts: sockets by system calls, each with its result in the transcript. */
 import type { protocols } from '../../../src/kernel/host_socket.js';
 import type { Agent } from './agent.js';
+import { Link } from './link.js';
 import { Losses } from './losses.js';
 import { type Place, patienceMs } from './place.js';
 import { Socket, seeds } from './socket.js';
@@ -35,10 +36,12 @@ export class Host {
   readonly #sysctls: Sysctls;
   /** What is lost on its way to this end, in sight of its capture. */
   readonly losses: Losses;
+  readonly link: Link;
 
   constructor(readonly place: Place) {
     this.#sysctls = new Sysctls(place.agent);
     this.losses = new Losses(place);
+    this.link = new Link(place);
   }
 
   /** Listens on the scenario's port. Options are inherited by what is accepted. */
