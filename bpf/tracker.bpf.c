@@ -66,6 +66,9 @@ static __always_inline int track(struct __sk_buff *skb, __u32 l3, int from_engin
 			count(C_UNMATCHED);
 		return TC_ACT_OK;
 	}
+	/* It gets no further than here (RFC 1812 section 5.3.1): the kernel says so to its sender, and no socket hears it. */
+	if (!from_engine && p.ttl <= 1)
+		return TC_ACT_OK;
 	make_key(&p);
 	__u32 worker = worker_of(c, &p.key);
 
