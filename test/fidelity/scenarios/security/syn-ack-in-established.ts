@@ -6,7 +6,6 @@ export default scenario({
   faults: [58],
   standard: 'RFC 5961 section 4.2: a SYN-ACK for an established connection is answered by a challenge ACK',
   taken: true,
-  differences: ['forged-stays-here'],
   async run({ client, rawServer, check }) {
     const s = await rawServer.connection();
     const opened = s.open();

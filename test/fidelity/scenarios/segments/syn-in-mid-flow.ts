@@ -6,7 +6,7 @@ export default scenario({
   faults: [58],
   standard: 'RFC 5961 section 4.2: a SYN in mid-flow is challenged, and kills nothing',
   taken: true,
-  differences: ['challenged-in-the-middle'],
+  differences: ['forged-stays-here'],
   async run({ rawClient, server }) {
     const listener = await server.listen();
     const c = await rawClient.connection();
