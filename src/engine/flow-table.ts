@@ -5,6 +5,7 @@ import { E } from '../kernel/ffi.js';
 import { discard } from '../kernel/repair.js';
 import { TimeWaitReaper } from '../kernel/sock_diag.js';
 import { close, setNoDelay, setResetOnClose } from '../kernel/socket.js';
+import { TcpState, tcpState } from '../kernel/tcp_info.js';
 import type { Counters } from './counters.js';
 import { FLOW_BYTES, FLOW_LIVE, HANDSHAKE_STATE, OVER, State } from './layout.js';
 import { releasePipe } from './relay.js';
@@ -122,6 +123,12 @@ export class FlowTable {
 
   /** Ends one side with a reset. */
   closeWithReset(flow: TakenFlow, side: Side): void {
+    const other = flow.fds[side === CLIENT ? SERVER : CLIENT];
+    if (other < 0 || tcpState(other) === TcpState.CLOSE) this.#leaveToEnds(flow);
+    this.#reset(flow, side);
+  }
+
+  #reset(flow: TakenFlow, side: Side): void {
     this.countHandled(flow, side);
     setResetOnClose(flow.fds[side]);
     close(flow.fds[side]);
@@ -133,7 +140,7 @@ export class FlowTable {
     if (flow.finished) return;
     this.#leaveToEnds(flow);
     for (const side of [CLIENT, SERVER] as const) {
-      if (flow.fds[side] >= 0) this.closeWithReset(flow, side);
+      if (flow.fds[side] >= 0) this.#reset(flow, side);
     }
     this.counters.add('reset', 1);
     this.finish(flow);

@@ -1,8 +1,8 @@
 /** Flows in the hands of a handler: whether an end is there is still asked of that end, not of the middle. */
 import type { Scenario } from '../../harness/scenario.js';
 import resets from '../ends/client-resets-idle.js';
-import resetsBehindLoss from '../ends/resets-behind-loss.js';
 import halfClose from '../ends/half-close-by-client.js';
+import resetsBehindLoss from '../ends/resets-behind-loss.js';
 import dataGone from '../liveness/data-server-gone.js';
 import answered from '../liveness/keep-alive-answered.js';
 import clientGone from '../liveness/keep-alive-client-gone.js';
