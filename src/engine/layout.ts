@@ -6,7 +6,7 @@ export const SIDE_BYTES = 20;
 export const HANDSHAKE_BYTES = 80;
 export const FLOW_LIVE = 2 * SIDE_BYTES;
 /** Bits of `live` besides those of the two sides. */
-export const Live = { SIDES: 3, CATCHING_UP: 4, RELEASING: 32, LEAVING: 64 } as const;
+export const Live = { SIDES: 3, CATCHING_UP: 4, RELEASING: 32, LEAVING: 64, OVER: 128 } as const;
 /** Behind `live` come words that the kernel program keeps; zero at first. Two of each: by side of the key. */
 export const FLOW_NEXT = FLOW_LIVE + 4;
 export const FLOW_STAMP = FLOW_NEXT + 8;
