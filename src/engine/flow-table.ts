@@ -158,7 +158,12 @@ export class FlowTable {
       identity.handshake[HANDSHAKE_STATE] = State.FORWARD;
       mapUpdate(this.maps.handshakes, identity.key, identity.handshake);
     }
-    if (flow.action !== 'handle') return;
+    if (flow.action === 'handle') this.handle(flow);
+  }
+
+  /** A relayed flow goes to a handler: node:net expects that what it writes is sent. */
+  handle(flow: TakenFlow): void {
+    flow.action = 'handle';
     for (const side of [CLIENT, SERVER] as const) {
       if (!flow.directions[side === CLIENT ? SERVER : CLIENT].noDelay) setNoDelay(flow.fds[side]);
     }

@@ -1,5 +1,6 @@
 /** The other half of bpf/layout.h: offsets and sizes of what the maps hold. Change both together. */
 import type { HandshakeRecord, SynRecord } from '../flow/record.js';
+import { protocols } from '../peek/seen.js';
 
 export const KEY_BYTES = 36;
 export const SIDE_BYTES = 20;
@@ -79,6 +80,7 @@ export const workerCounters = [
   'decided',
   'endedInHold',
   'ecn',
+  ...protocols,
 ] as const;
 export type WorkerCounter = (typeof workerCounters)[number];
 

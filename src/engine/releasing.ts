@@ -8,6 +8,7 @@ import { enterRepair, leaveRepair, leaveRepairAsking, readSequence } from '../ke
 import { receiveMemory, setQuickAck, unacknowledged, unread } from '../kernel/socket.js';
 import { TcpState, tcpState } from '../kernel/tcp_info.js';
 import { Flag, type SegmentView } from '../wire/view.js';
+import type { CatchingUp } from './catching-up.js';
 import { type DirectData, sideOf } from './direct.js';
 import type { FlowEntry } from './flow-entry.js';
 import type { FlowTable } from './flow-table.js';
@@ -43,11 +44,8 @@ export class Releasing {
     readonly entry: FlowEntry,
     readonly table: FlowTable,
     readonly direct: DirectData,
+    readonly catchingUp: CatchingUp,
     readonly reinject: (packet: Uint8Array) => void,
-    /** Whether packets of the flow may still be on their way through the TUN. */
-    readonly isBehind: (flow: TakenFlow) => boolean,
-    /** Lets the rest of them follow; what then becomes of the flow is said by its state. */
-    readonly catchUp: (flow: TakenFlow) => void,
   ) {}
 
   /** True while something has to be looked at again soon without an event. */
@@ -124,7 +122,7 @@ export class Releasing {
       this.#abandon(flow, unfit);
       return;
     }
-    if (wait.since < 0 && !this.isBehind(flow)) this.#hold(wait, now);
+    if (wait.since < 0 && !this.catchingUp.has(flow)) this.#hold(wait, now);
     const lacking =
       wait.since < 0 ? 'what was held at its takeover is not delivered' : this.#lacking(wait, now);
     if (lacking !== null && now >= wait.deadline) this.#abandon(flow, `not in time: ${lacking}`);
@@ -192,7 +190,7 @@ export class Releasing {
     this.table.leave(flow);
     for (const packet of (flow.held as HeldSegments).take(stamps)) this.reinject(packet);
     flow.held = null;
-    this.catchUp(flow);
+    this.catchingUp.begin(flow);
     this.#tell(wait, { result: 'released' });
     return null;
   }
@@ -225,7 +223,7 @@ export class Releasing {
       for (const packet of flow.held.take(null)) this.reinject(packet);
       flow.held = null;
       this.entry.change(flow.identity, Live.RELEASING, 0);
-      this.catchUp(flow);
+      this.catchingUp.begin(flow);
     }
     this.#tell(wait, { result: 'refused', reason });
   }

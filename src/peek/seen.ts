@@ -38,3 +38,14 @@ export function normaliseName(name: string): string {
 export function latin1(bytes: Uint8Array, start: number, end: number): string {
   return Buffer.from(bytes.buffer, bytes.byteOffset + start, end - start).toString('latin1');
 }
+
+/** For people: `tls, sni www.example.com, alpn h2 http/1.1`. */
+export function describeSeen({ protocol, sni, alpn, host, method }: Seen): string {
+  const parts: string[] = [protocol];
+
+  if (sni !== undefined) parts.push(`sni ${sni}`);
+  if (alpn !== undefined) parts.push(`alpn ${alpn.join(' ')}`);
+  if (method !== undefined) parts.push(`method ${method}`);
+  if (host !== undefined) parts.push(`host ${host}`);
+  return parts.join(', ');
+}
