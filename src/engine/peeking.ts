@@ -65,6 +65,14 @@ export class Peeking {
     this.decided(flow, seen, decideByNames(look.peek, seen), look.events);
   }
 
+  /** Nobody will act on what is seen any more: all that are looked at go back to forwarding. */
+  stop(): void {
+    for (const [flow, { events, peeker }] of this.#looks) {
+      this.#looks.delete(flow);
+      this.decided(flow, peeker.end(), { action: 'release', module: null, release: null }, events);
+    }
+  }
+
   /** Milliseconds until one has taken too long; -1: none is looked at. */
   nextDue(now: number): number {
     if (this.#looks.size === 0) return -1;

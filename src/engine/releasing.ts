@@ -239,6 +239,7 @@ const nameOf = (side: Side): string => (side === CLIENT ? 'client' : 'server');
 /** Why it can't be released, whatever comes; null: it may. */
 function whyUnfit(flow: TakenFlow): string | null {
   if (flow.state === 'handle') return 'it is in the hands of a handler';
+  if (flow.state === 'peek') return 'its first bytes are being looked at';
   const [toServer, toClient] = flow.directions;
   const over = (fd: number): boolean => tcpState(fd) !== TcpState.ESTABLISHED;
   if (flow.resetFrom !== -1 || toServer.eof || toClient.eof || over(flow.fds[0]) || over(flow.fds[1]))

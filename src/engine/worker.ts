@@ -182,6 +182,7 @@ function onMessage(message: ToWorker): void {
       drainUntil = Date.now() + message.milliseconds;
       drainRequest = message.request;
       drained = { released: 0, ended: 0, reset: 0 };
+      peeking.stop();
       for (const flow of [...table.byKey.values()]) releaseForStop(flow);
       break;
     case 'stop':

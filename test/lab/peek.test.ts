@@ -2,7 +2,7 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
-import { root, useRig } from './harness.js';
+import { root, useRig, waitFor } from './harness.js';
 import { connectionsOf } from './state.js';
 
 const rig = useRig('peek', { run: null });
@@ -149,4 +149,72 @@ describe.each(['server4', 'server6'] as const)('%s', (server) => {
     expect(n).toEqual({ intercepted: 1, released: 1 });
     expect(last()?.seen).not.toHaveProperty('host');
   });
+
+  it('curl, openssl and the server know nothing of it', async () => {
+    const key = join(rig.folder, 'key.pem');
+    const subject = ['-nodes', '-subj', '/CN=www.example.com', '-days', '2', '-keyout', key, '-out', key];
+    await rig.lab.run('server', ['openssl', 'req', '-x509', '-newkey', 'rsa:2048', ...subject]);
+    const tls = rig.port();
+    const listen = [
+      server === 'server4' ? '-4' : '-6',
+      '-accept',
+      String(tls),
+      '-key',
+      key,
+      '-cert',
+      key,
+      '-www',
+      '-quiet',
+    ];
+    const openssl = rig.lab.spawn('server', ['openssl', 's_server', ...listen], { stdio: 'ignore' });
+    try {
+      await waitFor(
+        'it listens',
+        () => rig.lab.exec('server', ['ss', '-Htln', `sport = ${tls}`]).stdout !== '',
+      );
+      const address = host().includes(':') ? `[${host()}]` : host();
+      const resolve = ['--resolve', `www.example.com:${tls}:${address}`];
+      const n = await gained(async () => {
+        const { stdout } = await rig.lab.run('client', [
+          'curl',
+          '-sSk',
+          '--max-time',
+          '10',
+          ...resolve,
+          `https://www.example.com:${tls}/`,
+        ]);
+        expect(stdout).toContain('Ciphers supported in s_server binary');
+      });
+      expect(n).toEqual({ decided: 1 });
+      expect(last()).toMatchObject({
+        seen: { protocol: 'tls', sni: 'www.example.com', alpn: ['h2', 'http/1.1'] },
+        then: 'forward',
+      });
+      const other = await gained(async () => {
+        const argv = [
+          'openssl',
+          's_client',
+          '-connect',
+          `${address}:${tls}`,
+          '-servername',
+          'a.relay.example',
+          '-brief',
+        ];
+        await rig.lab.run('client', argv);
+      });
+      expect(other).toMatchObject({ intercepted: 1 });
+      expect(last()).toMatchObject({ seen: { protocol: 'tls', sni: 'a.relay.example' }, then: 'relay' });
+    } finally {
+      openssl.kill();
+    }
+  });
+});
+
+it('a stop gives back what is still looked at', async () => {
+  const half = Buffer.from('GET / HTTP/1.1\r\nHost: ne');
+  const said = say({ pieces: [hex(half), hex(half)], gapMs: 2000, expect: 2 * half.length });
+  await waitFor('its sockets are made', async () => (await rig.engine.flows())[0]?.state === 'peek');
+  expect(await rig.engine.stop()).toBe(0);
+  expect(rig.engine.events.at(-1)).toMatchObject({ event: 'drained', released: 1, ended: 0, reset: 0 });
+  expect(await said).toEqual({ got: hex(half) + hex(half), ended: 'open' });
 });
