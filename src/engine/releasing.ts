@@ -4,6 +4,7 @@
  * other end. docs/manual/release.md draws it.
  */
 import type { Release } from '../flow/stats.js';
+import { KernelError } from '../kernel/errors.js';
 import { enterRepair, leaveRepair, leaveRepairAsking, readSequence } from '../kernel/repair.js';
 import { receiveMemory, setQuickAck, unacknowledged, unread } from '../kernel/socket.js';
 import { TcpState, tcpState } from '../kernel/tcp_info.js';
@@ -158,13 +159,24 @@ export class Releasing {
       if (waiting > 0) return `the ${nameOf(side)} has not acknowledged ${waiting} bytes`;
     }
     if (now - wait.since < SETTLED_MS && now >= wait.since) return 'it was held just now';
-    const [client, server] = flow.fds;
-    const [facingClient, facingServer] = [readSequence(client), readSequence(server)];
+    try {
+      return this.#mirror(wait, now);
+    } catch (error) {
+      // A reset may come at any moment; then the next look finds the socket closed.
+      if (error instanceof KernelError) return error.message;
+      throw error;
+    }
+  }
+
+  /** Puts both sockets into repair mode to compare them; they leave it unless they are dropped. */
+  #mirror(wait: Wait, now: number): string | null {
+    const { fds } = wait.flow;
+    const [facingClient, facingServer] = [readSequence(fds[CLIENT]), readSequence(fds[SERVER])];
     const lacking =
       facingClient.send !== facingServer.receive || facingServer.send !== facingClient.receive
         ? 'the sockets do not mirror each other: bytes were added or left out'
         : this.#leave(wait, facingClient.receive, facingServer.receive, now);
-    if (lacking !== null) for (const fd of flow.fds) leaveRepair(fd);
+    if (lacking !== null) for (const fd of fds) leaveRepair(fd);
     return lacking;
   }
 
