@@ -1,3 +1,4 @@
+import type { Seen } from '../peek/seen.js';
 import type { RuleInput } from '../policy/rules.js';
 import type { Decide } from './decision.js';
 
@@ -13,6 +14,11 @@ export interface LogEvent {
   reset?: number;
   /** Of the event `adopted`: flows of the engine before that go on. */
   adopted?: number;
+  /** Of the event `peeked`: whose first bytes, what they were, and what happens. */
+  client?: string;
+  server?: string;
+  seen?: Seen;
+  then?: string;
 }
 
 export interface InterceptOptions {

@@ -135,6 +135,12 @@ export function recv(fd: number, buffer: Uint8Array, length: number): number {
   return n < 0 ? -errno() : n;
 }
 
+/** What has come and stays there to be read: how many bytes, or -errno. */
+export function peekBytes(fd: number, buffer: Uint8Array, length: number): number {
+  const n = recvCall(fd, buffer, length, MSG_PEEK);
+  return n < 0 ? -errno() : n;
+}
+
 /** Returns bytes taken, or -errno. `more`: the last, short segment waits for what comes next (send(2), MSG_MORE). */
 export function send(fd: number, buffer: Uint8Array, length: number, more = false): number {
   const n = sendCall(fd, buffer, length, more ? MSG_NOSIGNAL | MSG_MORE : MSG_NOSIGNAL);
