@@ -133,9 +133,10 @@ export class Engine {
       });
       port1.on('message', (message: FromWorker) => {
         if (message.type === 'ready') {
-          keeping?.onKeeper(message.keeper);
+          keeping?.onKeeper(index, message.keeper);
           resolve(thread);
-        } else this.#onMessage(thread, message);
+        } else if (message.type === 'keeper') keeping?.onKeeper(index, message.keeper);
+        else this.#onMessage(thread, message);
       });
     });
   }
@@ -207,6 +208,9 @@ export class Engine {
 
   #housekeeping(): void {
     this.#unanswered.sweep(process.hrtime.bigint());
+    for (const worker of this.datapath.keeping?.bereft() ?? []) {
+      this.#send(this.#threads[worker] as Thread, { type: 'keep' });
+    }
     const gone = this.datapath.vanished();
     if (gone.length > 0 && !this.#closing) {
       this.onFailure(

@@ -59,6 +59,8 @@ export type ToWorker =
   /** `flows`: their names; null: all. `within`: how long it may take, in milliseconds. */
   | { type: 'release'; request: number; flows: string[] | null; within: number }
   | { type: 'drain'; request: number; milliseconds: number }
+  /** Its keeper was killed. */
+  | { type: 'keep' }
   /** The engine before is gone: what was adopted goes on. */
   | { type: 'begin' }
   | { type: 'stop' };
@@ -66,6 +68,7 @@ export type ToWorker =
 export type FromWorker =
   /** `keeper`: the process that holds its descriptors; 0: none. */
   | { type: 'ready'; keeper: number }
+  | { type: 'keeper'; keeper: number }
   | ({ type: 'candidate'; id: number } & Candidate)
   | {
       type: 'flow';

@@ -188,6 +188,9 @@ function onMessage(message: ToWorker): void {
       peeking.stop();
       for (const flow of [...table.byKey.values()]) releaseForStop(flow);
       break;
+    case 'keep':
+      if (keep) post({ type: 'keeper', keeper: keep.startKeeper() });
+      break;
     case 'begin':
       keep?.begin((flow) => relaying.adopt(flow, [null, null]));
       break;

@@ -11,6 +11,7 @@ import { check, errno, libc } from './ffi.js';
 const CLONE_FILES = 0x400;
 const SIG_SETMASK = 2;
 const WALL = 0x40000000;
+const WNOHANG = 1;
 const PR_SET_NAME = 15;
 const PR_GET_NAME = 16;
 const MADV_DONTFORK = 10;
@@ -82,7 +83,5 @@ export function startHolder(name: string): number {
   return pid;
 }
 
-/** Takes a holder of our own, that has been ended, off the list of processes. */
-export function reapHolder(pid: number): void {
-  waitCall(pid, null, WALL);
-}
+/** Takes a holder of our own off the list of processes if it has ended. */
+export const reapHolder = (pid: number): boolean => waitCall(pid, null, WALL | WNOHANG) === pid;

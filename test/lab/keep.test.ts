@@ -93,7 +93,7 @@ it.each([['1'], ['2']])(
     let kills = 0;
     let pauses = 0;
     for (; kills < transfers.kills && !over; kills++) {
-      await sleep(chance() * (long ? 3000 : 150));
+      await sleep(chance() * (long ? 1500 : 150));
       await kill(rig.engine);
       const at = Date.now();
       rig.engine = await start('--workers', workers);
@@ -200,16 +200,44 @@ it('the keeper is killed with its engine: flows end, nothing is left, and the ne
   await taken(0);
 });
 
-it('a keeper that is killed under a running engine breaks nothing', async () => {
+it('an engine that is killed while it takes over leaves all to the next one', async () => {
+  rig.engine = await start('--workers', '2');
+  const hold = await talkers(rig.port(), 40);
+  await taken(40);
+  for (let round = 0; round < (long ? 60 : 8); round++) {
+    await kill(rig.engine);
+    for (let attempt = 0; attempt < 2; attempt++) {
+      const flags = ['-i', 'toclient', '-i', 'toserver', '-p', watched, '--control', rig.engine.control];
+      const argv = [process.execPath, bin, 'run', ...flags, '--keep', '--workers', String(1 + attempt)];
+      const child = rig.lab.spawn('middle', argv);
+      const exit = new Promise((resolve) => child.once('exit', resolve));
+      await sleep(150 + chance() * 700);
+      child.kill('SIGKILL');
+      await exit;
+    }
+    rig.engine = await start('--workers', '2');
+    await go(hold);
+  }
+  expect(await hold.report<Held>()).toMatchObject({ ended: [] });
+  expect((await rig.engine.stats()).flows).toMatchObject({ intercepted: 40, active: 40, reset: 0 });
+  await hold.stop();
+  await taken(0);
+});
+
+it('a keeper that is killed under a running engine breaks nothing, and another one takes its place', async () => {
   rig.engine = await start();
   const hold = await talkers(rig.port(), 10);
   await taken(10);
   for (const pid of keepers()) process.kill(pid, 'SIGKILL');
   await go(hold);
+  await waitFor('there is another one', () => keepers().length === 1);
+  expect(rig.engine.events.map(({ event }) => event)).toContain('keeperGone');
   await kill(rig.engine);
-  await waitFor('all have ended', async () => (await hold.report<Held>()).ended.length === 10);
+  rig.engine = await start();
+  await go(hold);
+  expect(await hold.report<Held>()).toMatchObject({ ended: [] });
   await hold.stop();
-  expect(clean()).not.toContain('keeper');
+  await taken(0);
 });
 
 it('an engine without --keep, and one of another version, reset what was kept and say so', async () => {

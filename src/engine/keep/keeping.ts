@@ -115,8 +115,21 @@ export class Keeping {
   }
 
   /** The keeper of a worker, which has copied all that it adopts. */
-  onKeeper(pid: number): void {
-    this.#pids.push(pid);
+  onKeeper(worker: number, pid: number): void {
+    this.#pids[worker] = pid;
+  }
+
+  /** Workers whose keeper was killed: until they have another one, their flows end with this process. */
+  bereft(): number[] {
+    const found: number[] = [];
+    this.#pids.forEach((pid, worker) => {
+      if (pid === 0 || !reapHolder(pid)) return;
+      this.#pids[worker] = 0;
+      found.push(worker);
+      const message = `the keeper of worker ${worker} (process ${pid}) was killed; another one is made`;
+      this.log({ level: 'warn', event: 'keeperGone', message });
+    });
+    return found;
   }
 
   /** From here on this engine's keepers have the flows, and those before it are ended. Then the workers may begin. */
@@ -159,7 +172,7 @@ export class Keeping {
 
   /** The workers have ended: nothing is kept any more, unless it is abandoned. */
   close(): void {
-    for (const pid of this.abandoned ? [] : this.#pids) {
+    for (const pid of this.abandoned ? [] : this.#pids.filter((each) => each > 0)) {
       try {
         const keeper = new OtherProcess(pid);
         keeper.end(END_MS);

@@ -2,7 +2,7 @@
 import { readlinkSync } from 'node:fs';
 import { MapWalk, mapDelete, mapLookup } from '../../kernel/bpf.js';
 import { socketName } from '../../kernel/host_socket.js';
-import { close, setResetOnClose } from '../../kernel/socket.js';
+import { close, hasResetOnClose, setResetOnClose } from '../../kernel/socket.js';
 import { FLOW_BYTES, FLOW_LIVE, HANDSHAKE_BYTES, KEY_BYTES, Live } from '../layout.js';
 import { CLIENT, Identity, SERVER, type Side } from '../taken.js';
 import { dropSilently, eachConnection, type Keeper, type Predecessor, socketInode } from './predecessors.js';
@@ -61,7 +61,8 @@ export function survey(predecessor: Predecessor, table: KeptTable, flows: number
   }
   eachConnection(predecessor, (fd, inode) => {
     if (broken.has(inode)) setResetOnClose(fd);
-    if (broken.has(inode) || adopted.has(inode)) close(fd);
+    // One that is to be reset already was found by an engine that was killed while it took over.
+    if (adopted.has(inode) || hasResetOnClose(fd)) close(fd);
     else dropSilently(fd);
   });
   forgetOthers(flows, keys);

@@ -28,6 +28,10 @@ export class KeepingWorker {
   /** Takes over what belongs to this worker. Returns the keeper's process id. */
   adopt(table: FlowTable): number {
     this.#adopted = adoptFlows(table, this.flows, this.data);
+    return this.startKeeper();
+  }
+
+  startKeeper(): number {
     return startHolder(`${KEEPER_NAME}${this.worker}`);
   }
 
