@@ -82,9 +82,16 @@ static __always_inline int track(struct __sk_buff *skb, __u32 l3, int from_engin
 	make_key(&p);
 	__u32 worker = worker_of(c, &p.key);
 
+	__u32 writing = from_engine ? c->writing[worker & (MAX_WORKERS - 1)] : 0;
+
 	/* What answer_probe() sends by the TUN meanwhile bears our mark already. */
-	if (from_engine && c->making[worker & (MAX_WORKERS - 1)] && (skb->mark & c->mark_mask) != c->mark)
-		return make_socket(skb, c, &p, worker);
+	if (writing && (skb->mark & c->mark_mask) != c->mark) {
+		if (writing == MAKING)
+			return make_socket(skb, c, &p, worker);
+		skb->mark = (skb->mark & ~PASSED_MASK) | PASSED_MARK;
+		pass_sockets_by(skb);
+		return TC_ACT_OK;
+	}
 	struct flow *f = bpf_map_lookup_elem(&flows, &p.key);
 
 	if (f) {
