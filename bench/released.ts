@@ -2,12 +2,14 @@
 import { callControl } from '../dist/control/client.js';
 import type { FlowInfo, ReleaseOutcome } from '../dist/flow/stats.js';
 import { type Bench, downloadFile, idleFlowsFile, pingpongFile } from './bench.js';
+import { onCore, withServerOn } from './pinning.js';
 import { Background, CommandFailed } from './process.js';
 import type { Measured } from './row.js';
 import type { Active } from './subjects.js';
 
 const largeBytes = 10_000_000;
 const withinSeconds = 5;
+const clientCore = 0;
 
 /** Runs a program of ours at the client until `action` is done. */
 async function withClient<T>(
@@ -16,7 +18,13 @@ async function withClient<T>(
   parameters: (string | number)[],
   action: (program: Background) => Promise<T>,
 ): Promise<T> {
-  const argv = [process.execPath, file, bench.site.serverAddress, '80', ...parameters.map(String)];
+  const argv = onCore(clientCore, [
+    process.execPath,
+    file,
+    bench.site.serverAddress,
+    '80',
+    ...parameters.map(String),
+  ]);
   const program = new Background(bench.site.inside('client', argv), file.replace(/.*\//, ''));
   try {
     await program.line(60);
@@ -55,21 +63,27 @@ async function ordered<T>(program: Background, seconds: number): Promise<T> {
   return JSON.parse(said) as T;
 }
 
+/** Client and server each have a core. */
 export function releasedBulk(bench: Bench, active: Active): Promise<Measured> {
   const flows = 4;
-  return withClient(bench, downloadFile, ['/large', largeBytes, flows], async (program) => {
-    await releaseAll(active, flows);
-    const { bytes, ms } = await ordered<{ bytes: number; ms: number }>(program, 2);
-    return { values: { bytes: bytes / ms / 1e3 }, connections: flows, attempts: flows, errors: 0 };
-  });
+  return withServerOn(bench, bench.cores - 1, () =>
+    withClient(bench, downloadFile, ['/large', largeBytes, flows], async (program) => {
+      await releaseAll(active, flows);
+      const { bytes, ms } = await ordered<{ bytes: number; ms: number }>(program, 2);
+      return { values: { bytes: bytes / ms / 1e3 }, connections: flows, attempts: flows, errors: 0 };
+    }),
+  );
 }
 
+/** Client and server share a core: nobody has to be woken on another one, which would take longer than the trip. */
 export function releasedPingpong(bench: Bench, active: Active): Promise<Measured> {
-  return withClient(bench, pingpongFile, ['/small'], async (program) => {
-    await releaseAll(active, 1);
-    const { p50, requests } = await ordered<{ p50: number; requests: number }>(program, 2);
-    return { values: { p50 }, connections: 1, attempts: requests, errors: 0 };
-  });
+  return withServerOn(bench, clientCore, () =>
+    withClient(bench, pingpongFile, ['/small'], async (program) => {
+      await releaseAll(active, 1);
+      const { p50, requests } = await ordered<{ p50: number; requests: number }>(program, 2);
+      return { values: { p50 }, connections: 1, attempts: requests, errors: 0 };
+    }),
+  );
 }
 
 /** One idle flow after the other, as the control socket's user sees it: two threads and an HTTP request included. */
