@@ -9,7 +9,9 @@ import type { Active } from './subjects.js';
 
 const largeBytes = 10_000_000;
 const withinSeconds = 5;
-const clientCore = 0;
+/** Of client and server: nobody has to be woken on another core, which would take longer than a round trip, and bulk does not hang
+ *  on which core takes the interrupts. */
+const sharedCore = 0;
 
 /** Runs a program of ours at the client until `action` is done. */
 async function withClient<T>(
@@ -18,7 +20,7 @@ async function withClient<T>(
   parameters: (string | number)[],
   action: (program: Background) => Promise<T>,
 ): Promise<T> {
-  const argv = onCore(clientCore, [
+  const argv = onCore(sharedCore, [
     process.execPath,
     file,
     bench.site.serverAddress,
@@ -63,10 +65,9 @@ async function ordered<T>(program: Background, seconds: number): Promise<T> {
   return JSON.parse(said) as T;
 }
 
-/** Client and server each have a core. */
 export function releasedBulk(bench: Bench, active: Active): Promise<Measured> {
   const flows = 4;
-  return withServerOn(bench, bench.cores - 1, () =>
+  return withServerOn(bench, sharedCore, () =>
     withClient(bench, downloadFile, ['/large', largeBytes, flows], async (program) => {
       await releaseAll(active, flows);
       const { bytes, ms } = await ordered<{ bytes: number; ms: number }>(program, 2);
@@ -75,9 +76,8 @@ export function releasedBulk(bench: Bench, active: Active): Promise<Measured> {
   );
 }
 
-/** Client and server share a core: nobody has to be woken on another one, which would take longer than the trip. */
 export function releasedPingpong(bench: Bench, active: Active): Promise<Measured> {
-  return withServerOn(bench, clientCore, () =>
+  return withServerOn(bench, sharedCore, () =>
     withClient(bench, pingpongFile, ['/small'], async (program) => {
       await releaseAll(active, 1);
       const { p50, requests } = await ordered<{ p50: number; requests: number }>(program, 2);

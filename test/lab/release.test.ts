@@ -1,34 +1,13 @@
 /** Flows that go back to plain forwarding: neither end notices, nothing is lost, nothing stays. */
 import { expect, it } from 'vitest';
-import type { ReleaseOutcome } from '../../src/flow/stats.js';
 import { useRig, waitFor, watched } from './harness.js';
+import { expectNoTrace, releasedWhileTalking, tally } from './releases.js';
 import { connectionsOf } from './state.js';
 
 const rig = useRig('release', { run: ['-p', watched] });
 
 const addressOf = (family: string): string =>
   family === 'IPv4' ? rig.lab.addresses.server4 : rig.lab.addresses.server6;
-
-interface Result {
-  ok: number;
-  failed: Record<string, number>;
-}
-
-/** Connections with traffic both ways, of random size at random times, that last a few seconds. */
-function chatter(family: string, port: number, flows: number, bytes: number, gapMs: number): Promise<Result> {
-  const pace = { seed: 7, chunk: 4000, gapMs };
-  const options = { host: addressOf(family), port, flows, send: bytes, expect: bytes, pace };
-  return rig.client<Result>(options, 'client.mjs', 90_000);
-}
-
-function tally(outcomes: ReleaseOutcome[]): Record<string, number> {
-  const counts: Record<string, number> = {};
-  for (const outcome of outcomes) {
-    const what = outcome.result === 'refused' ? `refused: ${outcome.reason}` : outcome.result;
-    counts[what] = (counts[what] ?? 0) + 1;
-  }
-  return counts;
-}
 
 it.each(['IPv4', 'IPv6'])('%s: an idle flow is released within 5 ms, and goes on', async (family) => {
   const port = rig.port();
@@ -55,39 +34,16 @@ it.each(['IPv4', 'IPv6'])('%s: an idle flow is released within 5 ms, and goes on
 });
 
 it.each(['IPv4', 'IPv6'])('%s: 1,000 busy flows, released at random moments', async (family) => {
-  const port = rig.port();
-  await rig.serve({
-    port,
-    mode: 'exchange',
-    send: 150_000,
-    when: 'connect',
-    pace: { seed: 3, chunk: 4000, gapMs: 300 },
-  });
   const before = await rig.engine.stats();
-  const done = chatter(family, port, 1000, 150_000, 300);
-  const outcomes: ReleaseOutcome[] = [];
-  let over = false;
-  const result = done.finally(() => {
-    over = true;
+  const flows = 1000;
+  const { result, outcomes } = await releasedWhileTalking(rig, {
+    hosts: [addressOf(family)],
+    flows,
+    bytes: 150_000,
+    gapMs: 300,
   });
-  let x = 99;
-  const chance = (): number => {
-    x = (Math.imul(x, 1_664_525) + 1_013_904_223) >>> 0;
-    return x / 2 ** 32;
-  };
-  while (!over) {
-    const chosen = (await rig.engine.flows()).filter(() => chance() < 0.3).map(({ id }) => id);
-    if (chosen.length > 0) outcomes.push(...(await rig.engine.release(chosen)));
-  }
-  expect(await result).toMatchObject({ ok: 1000, failed: {} });
-  const counts = tally(outcomes);
-  const { flows } = await rig.engine.stats();
-  console.log(counts);
-  expect(counts.released).toBeGreaterThan(900);
-  expect(flows.released - before.flows.released).toBe(counts.released);
-  expect(flows.reset - before.flows.reset).toBe(0);
-  await waitFor('nothing is left', async () => (await rig.engine.stats()).flows.active === 0);
-  expect(connectionsOf(rig.lab)).toBe('');
+  expect(result).toMatchObject({ ok: flows, failed: {} });
+  await expectNoTrace(rig, before, tally(outcomes), 0.9 * flows);
 });
 
 it('streams in both directions are released in their middle', async () => {
@@ -95,7 +51,7 @@ it('streams in both directions are released in their middle', async () => {
   const bytes = 200_000_000;
   await rig.serve({ port, mode: 'exchange', send: bytes, when: 'connect' });
   const options = { host: rig.lab.addresses.server4, port, flows: 4, send: bytes, expect: bytes };
-  const done = rig.client<Result>(options, 'client.mjs', 90_000);
+  const done = rig.client(options, 'client.mjs', 90_000);
   await waitFor('they move', async () => {
     const flows = await rig.engine.flows();
     return flows.length === 4 && flows.every((flow) => flow.bytes.toServer > 1_000_000);
