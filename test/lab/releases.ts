@@ -2,6 +2,7 @@
 
 import { expect } from 'vitest';
 import type { ReleaseOutcome, Stats } from '../../src/flow/stats.js';
+import { chance, streamOf } from '../../src/lab/chance.js';
 import type { PathOptions } from '../../src/lab/index.js';
 import type { Engine } from './engine.js';
 import { type FlowsResult, type Rig, sleep, waitFor } from './harness.js';
@@ -49,20 +50,16 @@ export function tally(outcomes: readonly ReleaseOutcome[]): Record<string, numbe
   return counts;
 }
 
-/** Releases flows by chance, a third of them at a time, until `over`. */
+/** Releases flows by chance, a `share` of those that are taken at a time, until `over`. */
 export async function releaseAtRandom(
   engine: Engine,
   over: () => boolean,
-  withinSeconds = 5,
+  { share = 0.3, withinSeconds = 5, outcomes = [] as ReleaseOutcome[] } = {},
 ): Promise<ReleaseOutcome[]> {
-  const outcomes: ReleaseOutcome[] = [];
-  let x = 99;
-  const chance = (): number => {
-    x = (Math.imul(x, 1_664_525) + 1_013_904_223) >>> 0;
-    return x / 2 ** 32;
-  };
+  const stream = streamOf(99, 0);
+  let n = 0;
   while (!over()) {
-    const chosen = (await engine.flows()).filter(() => chance() < 0.3).map(({ id }) => id);
+    const chosen = (await engine.flows()).filter(() => chance(stream, n++) < share).map(({ id }) => id);
     if (chosen.length > 0) outcomes.push(...(await engine.release(chosen, withinSeconds)));
     else await sleep(50);
   }
