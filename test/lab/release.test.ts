@@ -1,7 +1,9 @@
 /** Flows that go back to plain forwarding: neither end notices, nothing is lost, nothing stays. */
 import { expect, it } from 'vitest';
+import { callControl } from '../../src/control/client.js';
+import type { ReleaseOutcome } from '../../src/flow/stats.js';
 import { useRig, waitFor, watched } from './harness.js';
-import { expectNoTrace, releasedWhileTalking, tally } from './releases.js';
+import { chatter, expectNoTrace, releasedWhileTalking, tally } from './releases.js';
 import { connectionsOf } from './state.js';
 
 const rig = useRig('release', { run: ['-p', watched] });
@@ -59,4 +61,47 @@ it('streams in both directions are released in their middle', async () => {
   expect(tally(await rig.engine.release('all'))).toEqual({ released: 4 });
   expect(connectionsOf(rig.lab)).toBe('');
   expect(await done).toMatchObject({ ok: 4, failed: {} });
+});
+
+it.each(['IPv4', 'IPv6'])(
+  '%s: short flows, released right behind their takeover and in their close',
+  async (family) => {
+    const port = rig.port();
+    await rig.serve({ port, mode: 'exchange', send: 20_000, when: 'data' });
+    const before = await rig.engine.stats();
+    const flows = 3000;
+    const options = { host: addressOf(family), port, flows, parallel: 20, send: 20_000, expect: 20_000 };
+    let over = false;
+    const done = rig.client({ ...options, fin: 'received' }, 'client.mjs', 90_000).finally(() => {
+      over = true;
+    });
+    const counts: Record<string, number> = {};
+    while (!over) {
+      // Not by the command, which takes longer than such a flow.
+      const outcomes = await callControl<ReleaseOutcome[]>(
+        rig.engine.control,
+        'POST',
+        '/v1/release?all=1&within=0.02',
+      );
+      for (const [what, n] of Object.entries(tally(outcomes))) counts[what] = (counts[what] ?? 0) + n;
+    }
+    expect(await done).toMatchObject({ ok: flows, failed: {} });
+    await expectNoTrace(rig, before, counts, 0.1 * flows);
+  },
+);
+
+it('a new engine takes the place of the old one, and no flow ends', async () => {
+  const flows = 200;
+  const hosts = [addressOf('IPv4'), addressOf('IPv6')];
+  const { done } = await chatter(rig, { hosts, flows, bytes: 60_000, gapMs: 300 });
+  for (let i = 0; i < 2; i++) {
+    await waitFor('they talk', async () => (await rig.engine.stats()).flows.active === (i === 0 ? flows : 0));
+    expect(await rig.engine.stop()).toBe(0);
+    expect(rig.engine.events).toContainEqual(
+      expect.objectContaining({ event: 'drained', released: i === 0 ? flows : 0, reset: 0 }),
+    );
+    rig.engine = await rig.startEngine(['-p', watched]);
+  }
+  expect(await done).toMatchObject({ ok: flows, failed: {} });
+  expect((await rig.engine.stats()).flows.intercepted).toBe(0);
 });
