@@ -74,6 +74,7 @@ struct flow {
 #define RELEASING 32 /* in live: our sockets' TSvals stand still, so that the ends' own clocks are not behind them */
 #define LEAVING 64 /* in live: the sockets are gone, and what the engine delivers goes on to the other end */
 #define PROBED 8 /* in live, shifted by side: its probe went on to the other end, whose answer is still out */
+#define OVER 128 /* in live: our sockets end in resets; what the ends still say, they say to each other */
 
 struct rule {
 	struct addr from, from_mask, to, to_mask;

@@ -128,6 +128,20 @@ static __always_inline __u32 network_offset(struct __sk_buff *skb)
 	return is_tag(type) ? behind_tags(skb) : 0;
 }
 
+/* What a header says that has a wrong checksum has not been said (RFC 1122 section 3.2.1.2): ip_rcv() drops it, but only
+ * behind us. One with options is left to it unread. */
+static __always_inline int is_damaged(const struct ip4 *ip)
+{
+	const __u16 *word = (const __u16 *)ip;
+	__u32 sum = 0;
+
+#pragma unroll
+	for (int i = 0; i < 10; i++)
+		sum += word[i];
+	sum = (sum & 0xffff) + (sum >> 16);
+	return (ip->vihl & 15) == 5 && ((sum + (sum >> 16)) & 0xffff) != 0xffff;
+}
+
 /* Reads the network header at p->l3. Returns the offset behind it, or 0 for what is not ours to look at: no IP,
  * and every fragment, since only the first of them names its ports (RFC 791 section 3.2). */
 static __always_inline __u32 parse_ip(struct __sk_buff *skb, struct packet *p, __u32 *end, __u8 version_byte)
@@ -139,7 +153,7 @@ static __always_inline __u32 parse_ip(struct __sk_buff *skb, struct packet *p, _
 
 		if (bpf_skb_load_bytes(skb, at, &ip, sizeof ip))
 			return 0;
-		if (ip.frag & bpf_htons(0x3fff))
+		if (ip.frag & bpf_htons(0x3fff) || is_damaged(&ip))
 			return 0;
 		__u32 length = (ip.vihl & 15) * 4;
 		if (length < 20)

@@ -74,6 +74,11 @@ static __always_inline int track(struct __sk_buff *skb, __u32 l3, int from_engin
 			count(C_UNMATCHED);
 		return TC_ACT_OK;
 	}
+	/* It gets no further than here (RFC 1812 section 5.3.1): the kernel says so to its sender, and no socket hears it. */
+	if (!from_engine && p.ttl <= 1) {
+		pass_sockets_by(skb);
+		return TC_ACT_OK;
+	}
 	make_key(&p);
 	__u32 worker = worker_of(c, &p.key);
 
@@ -89,6 +94,12 @@ static __always_inline int track(struct __sk_buff *skb, __u32 l3, int from_engin
 			if (!from_engine) {
 				struct side *mine = &f->side[p.from & 1];
 
+				/* A challenge of our reset (RFC 5961 section 3.2), behind which bytes were lost, maybe. Our socket
+				 * is gone: the end in whose name it spoke has none either, and answers with the right number. */
+				if (f->live & OVER) {
+					pass_sockets_by(skb);
+					return TC_ACT_OK;
+				}
 				mine->ttl = p.ttl;
 				mine->tos = p.tos;
 				read_timestamp(skb, &p, mine);

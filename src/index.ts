@@ -26,7 +26,11 @@ export type {
   Stats,
   SynSummary,
 } from './flow/stats.js';
+export type { Protocol, Seen } from './peek/seen.js';
+export type { Outcome } from './policy/actions.js';
+export type { ClauseInput } from './policy/clauses.js';
 export { UsageError } from './policy/errors.js';
+export type { ReleaseInput } from './policy/release.js';
 export type { Action, RuleInput } from './policy/rules.js';
 
 /**

@@ -2,7 +2,7 @@ import { resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import type { Flow, Interception } from '../index.js';
 import { UsageError } from '../policy/errors.js';
-import type { RuleInput } from '../policy/rules.js';
+import { modulesOf, type RuleInput } from '../policy/rules.js';
 import type { Reporter } from './reporter.js';
 
 /** The default export of the module of `handle=MODULE`. */
@@ -13,12 +13,13 @@ export type Handlers = Map<string, FlowHandler>;
 
 /** Loads every module that the rules name, so that a wrong one stops the start or the reload, not a flow. */
 export async function loadHandlers(rules: readonly RuleInput[], handlers: Handlers): Promise<void> {
-  for (const { action, module } of rules) {
-    if (action !== 'handle' || handlers.has(module ?? '')) continue;
-    if (!module) {
+  for (const rule of rules) {
+    if (rule.action === 'handle' && !rule.module) {
       throw new UsageError('the action handle names no module', 'write handle=MODULE');
     }
-    handlers.set(module, await loadHandler(module));
+    for (const module of modulesOf(rule)) {
+      if (!handlers.has(module)) handlers.set(module, await loadHandler(module));
+    }
   }
 }
 
@@ -53,7 +54,7 @@ export async function consume(
 
 async function handleOne(flow: Flow, handlers: Handlers, reporter: Reporter): Promise<void> {
   try {
-    const handler = handlers.get(flow.rule?.module ?? '');
+    const handler = handlers.get(flow.module ?? '');
     // Too many reloads ago to know its rule.
     if (handler) await handler(flow);
     else await flow.relay();

@@ -10,7 +10,7 @@ export function runOptions(): Command {
     .addOption(listOption('--from <cidr>', 'only clients in this network', 'DESPLICE_FROM'))
     .addOption(listOption('--to <cidr>', 'only servers in this network', 'DESPLICE_TO'))
     .addOption(
-      new Option('--action <action>', 'relay, forward or handle=MODULE (default: relay)').env(
+      new Option('--action <action>', 'relay, forward, peek or handle=MODULE (default: relay)').env(
         'DESPLICE_ACTION',
       ),
     )

@@ -11,6 +11,8 @@ import { type Controlled, type ControlServer, serveControl } from './server.js';
 const target: Controlled = {
   stats: async () => ({ bytes: { toServer: 1, toClient: 2 } }) as Stats,
   flows: async () => [],
+  release: async (ids, within) =>
+    (ids ?? ['all']).map((id) => ({ id, result: 'refused', reason: `${within}` })),
   reload: async () => {
     throw new UsageError('desplice.yaml:1:1: wrong', 'mend it');
   },
@@ -49,6 +51,20 @@ describe('the control socket', () => {
     await expect(callControl(path, 'GET', '/v1/nothing')).rejects.toMatchObject({ code: 'NOT_FOUND' });
     await expect(callControl(path, 'GET', '/toString')).rejects.toMatchObject({ code: 'NOT_FOUND' });
     await expect(callControl(path, 'POST', '/v1/stats')).rejects.toMatchObject({ code: 'METHOD' });
+  });
+
+  it('takes which flows are to be released, or all, and within how long', async () => {
+    server = await serveControl(path, target);
+    expect(await callControl(path, 'POST', '/v1/release?id=0.1.2&id=0.3.4&within=7')).toEqual([
+      { id: '0.1.2', result: 'refused', reason: '7000' },
+      { id: '0.3.4', result: 'refused', reason: '7000' },
+    ]);
+    expect(await callControl(path, 'POST', '/v1/release?all=1')).toMatchObject([
+      { id: 'all', reason: '5000' },
+    ]);
+    for (const query of ['', '?all=1&id=0.1.2', '?all=1&within=0', '?all=1&within=x']) {
+      await expect(callControl(path, 'POST', `/v1/release${query}`)).rejects.toMatchObject({ code: 'USAGE' });
+    }
   });
 
   it('removes its file at the end, with a client still connected', async () => {

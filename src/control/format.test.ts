@@ -7,6 +7,7 @@ const stats: Stats = {
   flows: { intercepted: 3, active: 1, closed: 2, reset: 0, released: 0 },
   forwarded: Object.fromEntries(forwardReasons.map((name) => [name, 0])) as Stats['forwarded'],
   bytes: { toServer: 700, toClient: 1_500_000 },
+  protocols: { tls: 4, http1: 3, http2: 0, ssh: 0, smtp: 0, unknown: 1 },
 };
 const syn = { mss: 1460, windowScale: 7, sackPermitted: true, timestamps: true, ecn: false, ttl: 64 };
 const flow: FlowInfo = {
@@ -23,9 +24,12 @@ const flow: FlowInfo = {
 describe('stats as text', () => {
   it('has every counter on a line of its own, with its meaning', () => {
     const lines = formatStats(stats).trimEnd().split('\n');
-    expect(lines).toHaveLength(4 + 5 + forwardReasons.length + 2);
+    expect(lines).toHaveLength(4 + 5 + forwardReasons.length + 2 + 6);
     expect(lines[0]).toMatch(/^handshakes\.seen +1200 {2}handshakes begun$/);
-    expect(lines.at(-1)).toMatch(/^bytes\.toClient +1500000 {2}towards clients \(1\.5 MB\)$/);
+    expect(lines).toContainEqual(
+      expect.stringMatching(/^bytes\.toClient +1500000 {2}towards clients \(1\.5 MB\)$/),
+    );
+    expect(lines.at(-1)).toMatch(/^protocols\.unknown +1 {2}none of these$/);
     // Whatever is counted is explained: the line ends in words.
     for (const line of lines) expect(line).toMatch(/\d {2}\S/);
   });
@@ -41,6 +45,15 @@ describe('flows as text', () => {
     const [head, line] = formatFlows([flow], new Date('2026-01-31T12:01:05Z')).split('\n');
     expect(head).toMatch(/^ID +CLIENT +SERVER +STATE +AGE +TO SERVER +TO CLIENT$/);
     expect(line).toMatch(/^7 +192\.0\.2\.7:50988 +\[2001:db8::1\]:443 +relay +1 m 5 s +700 B +1\.5 MB$/);
+  });
+
+  it('tells what was seen, where somebody looked', () => {
+    const seen = { protocol: 'tls', sni: 'www.example.com', alpn: ['h2', 'http/1.1'] } as const;
+    const looked = { ...flow, seen: { ...seen, alpn: [...seen.alpn] } };
+    const [head, line, other] = formatFlows([looked, flow], new Date()).split('\n');
+    expect(head).toMatch(/TO CLIENT {2}SEEN$/);
+    expect(line).toMatch(/ {2}tls, sni www\.example\.com, alpn h2 http\/1\.1$/);
+    expect(other).toMatch(/1\.5 MB$/);
   });
 
   it('says so when there is none', () => {

@@ -1,4 +1,5 @@
 import type { FlowInfo, Stats } from '../flow/stats.js';
+import { describeSeen } from '../peek/seen.js';
 
 /** What each reason means, for people; the names are those of the JSON. */
 const words: Record<string, string> = {
@@ -26,6 +27,12 @@ const words: Record<string, string> = {
   ecn: 'ECN could not be carried on',
   toServer: 'towards servers',
   toClient: 'towards clients',
+  tls: 'TLS, by its first bytes',
+  http1: 'HTTP/1',
+  http2: 'HTTP/2 with prior knowledge',
+  ssh: 'SSH',
+  smtp: 'SMTP',
+  unknown: 'none of these',
 };
 
 /** The counters as text: `flows.intercepted   12   taken over`. */
@@ -47,7 +54,10 @@ function counters(prefix: string, group: object): [string, number][] {
 
 export function formatFlows(flows: FlowInfo[], now: Date): string {
   if (flows.length === 0) return 'no flow is taken now\n';
-  const rows = [['ID', 'CLIENT', 'SERVER', 'STATE', 'AGE', 'TO SERVER', 'TO CLIENT']];
+  const looked = flows.some(({ seen }) => seen);
+  const rows = [
+    ['ID', 'CLIENT', 'SERVER', 'STATE', 'AGE', 'TO SERVER', 'TO CLIENT', ...(looked ? ['SEEN'] : [])],
+  ];
   for (const flow of flows) {
     rows.push([
       flow.id,
@@ -57,6 +67,7 @@ export function formatFlows(flows: FlowInfo[], now: Date): string {
       formatAge(now.getTime() - Date.parse(flow.since)),
       formatBytes(flow.bytes.toServer),
       formatBytes(flow.bytes.toClient),
+      ...(looked ? [flow.seen ? describeSeen(flow.seen) : ''] : []),
     ]);
   }
   return table(rows, [false, false, false, false, true, true, true]);

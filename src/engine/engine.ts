@@ -1,6 +1,6 @@
 /** The main thread's half of the engine: starts the workers, hands their flows to the user, answers questions. */
 import { MessageChannel, type MessagePort, Worker } from 'node:worker_threads';
-import type { FlowInfo, Release, ReleaseOutcome, Stats } from '../flow/stats.js';
+import type { FlowInfo, Release, ReleaseOutcome } from '../flow/stats.js';
 import { eventfd, ring } from '../kernel/eventfd.js';
 import { close } from '../kernel/socket.js';
 import { compileRules, type RuleInput } from '../policy/rules.js';
@@ -10,9 +10,10 @@ import { checkDecision, type Decide, type Decision } from './decision.js';
 import { EngineError } from './errors.js';
 import { Flow } from './flow.js';
 import { Gather } from './gather.js';
-import type { Drained, FromWorker, ToWorker, WorkerData } from './messages.js';
+import type { Drained, FromWorker, RulesMessage, ToWorker, WorkerData } from './messages.js';
 import type { InterceptOptions } from './options.js';
-import { RuleHistory } from './rule-actions.js';
+import { ByGeneration, workOf } from './rule-book.js';
+import { type EngineStats, sumStats } from './sum-stats.js';
 import { Unanswered } from './unanswered.js';
 
 const HOUSEKEEPING_MS = 500;
@@ -33,7 +34,8 @@ export class Engine {
   readonly #lists = new Gather<FlowInfo>();
   readonly #releases = new Gather<ReleaseOutcome>();
   readonly #unanswered: Unanswered;
-  readonly #history = new RuleHistory();
+  /** The rules as they were given, for the flows that are handed out. */
+  readonly #history = new ByGeneration<readonly RuleInput[]>();
   readonly #drains = new Gather<Drained>();
   #timer: NodeJS.Timeout | null = null;
   #closing: Promise<void> | null = null;
@@ -78,9 +80,10 @@ export class Engine {
     );
     const engine = new Engine(datapath, options, onFlow, onFailure);
     try {
+      const message = { generation: datapath.nextGeneration, work: workOf(rules) };
       engine.#history.set(datapath.nextGeneration, options.rules);
       datapath.setRules(rules, false);
-      for (let i = 0; i < workers; i++) engine.#threads.push(await engine.#startWorker(i));
+      for (let i = 0; i < workers; i++) engine.#threads.push(await engine.#startWorker(i, message));
       datapath.attach();
     } catch (error) {
       await engine.#stop();
@@ -90,7 +93,7 @@ export class Engine {
     return engine;
   }
 
-  #startWorker(index: number): Promise<Thread> {
+  #startWorker(index: number, rules: RulesMessage): Promise<Thread> {
     const { port1, port2 } = new MessageChannel();
     const wake = eventfd();
     const counters = new Counters();
@@ -104,7 +107,8 @@ export class Engine {
       flows: this.datapath.maps.flows,
       changeFlow: this.datapath.changeFlow,
       counters: counters.shared,
-      actions: this.#history.actions.shared,
+      rules,
+      tellSeen: this.options.log !== undefined,
       decide: decide === undefined ? 'none' : decide instanceof URL ? decide.href : 'main',
       decideTimeoutMs: this.options.decideTimeoutMs ?? DEFAULT_DECIDE_MS,
       port: port2,
@@ -139,7 +143,7 @@ export class Engine {
       case 'flow': {
         let flow: Flow;
         try {
-          const rule = this.#history.get(message.rules, message.rule);
+          const rule = this.#history.get(message.rules)?.[message.rule] ?? null;
           flow = new Flow(message, rule, (reply) => this.#send(thread, reply), this.#releaseOne);
         } catch (error) {
           this.options.log?.({
@@ -203,42 +207,12 @@ export class Engine {
     }
   }
 
-  stats(): Stats & { forwarded: { byOption: Record<string, number> } } {
-    const kernel = this.datapath.counters();
-    const sum = (name: Parameters<Counters['get']>[0]) =>
-      this.#threads.reduce((total, thread) => total + thread.counters.get(name), 0);
-    return {
-      handshakes: {
-        seen: kernel.seen,
-        completed: kernel.completed,
-        refused: kernel.refused,
-        unanswered: this.#unanswered.count,
-      },
-      flows: {
-        intercepted: sum('intercepted'),
-        active: sum('active'),
-        closed: sum('closed'),
-        reset: sum('reset'),
-        released: sum('released'),
-      },
-      forwarded: {
-        unmatched: kernel.unmatched,
-        noData: kernel.noData,
-        asymmetric: kernel.asymmetric,
-        unsupportedOption: kernel.unsupportedOption,
-        byOption: this.datapath.byOption(),
-        dataInSyn: kernel.dataInSyn,
-        simultaneousOpen: kernel.simultaneousOpen,
-        midstream: kernel.midstream,
-        tableFull: sum('tableFull'),
-        engineStale: kernel.engineStale,
-        failed: sum('failed'),
-        decided: kernel.decided + sum('decided'),
-        endedInHold: sum('endedInHold'),
-        ecn: kernel.ecn + sum('ecn'),
-      },
-      bytes: { toServer: sum('toServer'), toClient: sum('toClient') },
-    };
+  stats(): EngineStats {
+    return sumStats(
+      this.datapath,
+      this.#threads.map(({ counters }) => counters),
+      this.#unanswered.count,
+    );
   }
 
   #sendAll(message: ToWorker): void {
@@ -266,7 +240,10 @@ export class Engine {
 
   reload(rules: readonly RuleInput[]): void {
     const compiled = compileRules(rules);
-    this.#history.set(this.datapath.nextGeneration, rules);
+    const generation = this.datapath.nextGeneration;
+    this.#history.set(generation, rules);
+    // Before the generation comes into force: whoever meets it first finds this in his mail.
+    this.#sendAll({ type: 'rules', generation, work: workOf(compiled) });
     this.datapath.setRules(compiled, true);
   }
 

@@ -5,9 +5,10 @@ import { E } from '../kernel/ffi.js';
 import { discard } from '../kernel/repair.js';
 import { TimeWaitReaper } from '../kernel/sock_diag.js';
 import { close, setNoDelay, setResetOnClose } from '../kernel/socket.js';
+import { TcpState, tcpState } from '../kernel/tcp_info.js';
 import type { Counters } from './counters.js';
 import type { FlowEntry } from './flow-entry.js';
-import { ANY_NUMBER, FLOW_BYTES, HANDSHAKE_STATE, State } from './layout.js';
+import { ANY_NUMBER, FLOW_BYTES, HANDSHAKE_STATE, Live, State } from './layout.js';
 import { releasePipe } from './relay.js';
 import { CLIENT, type Identity, SERVER, type Side, TakenFlow } from './taken.js';
 import type { Takeover } from './takeover.js';
@@ -157,7 +158,12 @@ export class FlowTable {
       identity.handshake[HANDSHAKE_STATE] = State.FORWARD;
       mapUpdate(this.maps.handshakes, identity.key, identity.handshake);
     }
-    if (flow.action !== 'handle') return;
+    if (flow.action === 'handle') this.handle(flow);
+  }
+
+  /** A relayed flow goes to a handler: node:net expects that what it writes is sent. */
+  handle(flow: TakenFlow): void {
+    flow.action = 'handle';
     for (const side of [CLIENT, SERVER] as const) {
       if (!flow.directions[side === CLIENT ? SERVER : CLIENT].noDelay) setNoDelay(flow.fds[side]);
     }
@@ -175,6 +181,12 @@ export class FlowTable {
 
   /** Ends one side with a reset. */
   closeWithReset(flow: TakenFlow, side: Side): void {
+    const other = flow.fds[side === CLIENT ? SERVER : CLIENT];
+    if (other < 0 || tcpState(other) === TcpState.CLOSE) this.#leaveToEnds(flow);
+    this.#reset(flow, side);
+  }
+
+  #reset(flow: TakenFlow, side: Side): void {
     this.countHandled(flow, side);
     setResetOnClose(flow.fds[side]);
     close(flow.fds[side]);
@@ -184,11 +196,21 @@ export class FlowTable {
   /** Resets both ends, now. */
   abort(flow: TakenFlow): void {
     if (flow.finished || flow.left) return;
+    this.#leaveToEnds(flow);
     for (const side of [CLIENT, SERVER] as const) {
-      if (flow.fds[side] >= 0) this.closeWithReset(flow, side);
+      if (flow.fds[side] >= 0) this.#reset(flow, side);
     }
     this.counters.add('reset', 1);
     this.finish(flow);
+  }
+
+  /**
+   * An end that challenges our reset is answered by the other end, not by us: for a packet without a socket, IPv4 sends no
+   * reset from an address that is not this host's (tcp_v4_send_reset()). Before the reset, since the challenge may be
+   * faster than the next system call. The entry stays, for the dress of the reset.
+   */
+  #leaveToEnds(flow: TakenFlow): void {
+    this.entry.change(flow.identity, 0, Live.OVER);
   }
 
   /** It has ended: its descriptors go at once, the rest with `reap`. */

@@ -3,6 +3,7 @@ import net from 'node:net';
 import type { Endpoint, HandshakeRecord } from '../flow/record.js';
 import type { Release } from '../flow/stats.js';
 import { duplicate } from '../kernel/socket.js';
+import type { Seen } from '../peek/seen.js';
 import type { RuleInput } from '../policy/rules.js';
 import type { FromWorker, ToWorker } from './messages.js';
 import { CLIENT, SERVER, type Side } from './taken.js';
@@ -26,6 +27,10 @@ export class Flow {
   readonly handshake: HandshakeRecord;
   /** Resolves when nothing of the flow is left in the middle. */
   readonly closed: Promise<void>;
+  /** What its first bytes were; null: its rule does not say `peek`. */
+  readonly seen: Seen | null;
+  /** The module of `handle=MODULE`, of its rule or of the clause that held; null: none was named. */
+  readonly module: string | null;
   /** The rule that selected it, as it was given; null when more than 255 reloads lie between the handshake and now. */
   readonly rule: RuleInput | null;
   readonly #send: (message: ToWorker) => void;
@@ -44,6 +49,8 @@ export class Flow {
     this.id = message.name;
     this.#reference = { id: message.id, generation: message.generation };
     this.rule = rule;
+    this.seen = message.seen;
+    this.module = message.module ?? rule?.module ?? null;
     this.#send = send;
     this.#release = release;
     this.clientAddress = message.client;

@@ -1,13 +1,14 @@
 /** What the tracker holds comes in here, is put to the decision, and goes on: into two sockets, or as it was. */
 import { mapLookup } from '../kernel/bpf.js';
-import { KernelError } from '../kernel/errors.js';
 import { read, write } from '../kernel/socket.js';
+import type { Seen } from '../peek/peek.js';
+import { decideByNames, type Then } from '../policy/clauses.js';
 import { Flag, SegmentView } from '../wire/view.js';
 import { HeldCandidate } from './candidate.js';
-import type { Counters } from './counters.js';
+import type { CatchingUp } from './catching-up.js';
 import { type Candidate, checkDecision, type Decision } from './decision.js';
-import { type DirectData, directData } from './direct.js';
-import { type FlowTable, TableFull } from './flow-table.js';
+import type { FlowTable } from './flow-table.js';
+import { HeldPeek } from './held-peek.js';
 import {
   HANDSHAKE_BYTES,
   HANDSHAKE_MADE,
@@ -17,18 +18,20 @@ import {
   type WorkerCounter,
 } from './layout.js';
 import type { FromWorker } from './messages.js';
+import { fillKey } from './packet-key.js';
+import type { Peeking } from './peeking.js';
 import { HoldBudget, Pending } from './pending.js';
-import type { Relaying } from './relaying.js';
 import type { Releasing } from './releasing.js';
-import type { RuleActions } from './rule-actions.js';
-import { CLIENT, Identity, SERVER, type TakenFlow } from './taken.js';
-import { EcnLost } from './takeover.js';
+import type { RuleBook } from './rule-book.js';
+import type { Settling } from './settling.js';
+import { CLIENT, Identity, type Side, type TakenFlow } from './taken.js';
 
 const PACKET = 65536;
 /** Packets read in one go, so that what waits for one decision is put to it together. */
 const BATCH = 256;
-/** So many batches later, all that was in the TUN's queue (10,000 packets) has been read, or was dropped there. */
-const MOST_READS = 40;
+
+/** An end sends its first flight (RFC 6928) without waiting for an answer: what does not come now, waits for one. */
+const FIRST_FLIGHT_MS = 10;
 
 /** A decision inside the worker: at once. */
 export type DecideHere = (candidate: Candidate) => Decision;
@@ -41,8 +44,8 @@ export class Intake {
   readonly #pending = new Map<string, Pending>();
   readonly #byId = new Map<number, Pending>();
   readonly #fresh: Pending[] = [];
-  /** Flows whose held segments may not all be delivered, and how many batches were read since. */
-  readonly #behind = new Map<TakenFlow, number>();
+  /** What is looked at, and until when the rest of its first flight may come. */
+  readonly #looking = new Map<Pending, number>();
   readonly #budget = new HoldBudget();
   #nextId = 0;
   draining = false;
@@ -50,42 +53,26 @@ export class Intake {
   constructor(
     readonly tun: number,
     readonly table: FlowTable,
-    readonly relaying: Relaying,
+    readonly catchingUp: CatchingUp,
     readonly releasing: Releasing,
-    readonly direct: DirectData,
-    readonly counters: Counters,
-    readonly actions: RuleActions,
+    readonly peeking: Peeking,
+    readonly settling: Settling,
+    readonly rules: RuleBook,
     readonly decide: 'none' | 'main' | DecideHere,
     readonly post: (message: FromWorker) => void,
+    readonly onSeen: (identity: Identity, seen: Seen, then: Then) => void,
     /** How long the main thread may take to decide, in milliseconds. */
     readonly decideTimeoutMs: number,
   ) {}
-
-  /** True while there are flows whose held segments may not all be delivered. */
-  get behind(): boolean {
-    return this.#behind.size > 0;
-  }
-
-  isBehind(flow: TakenFlow): boolean {
-    return this.#behind.has(flow);
-  }
-
-  /** What was held for the flow was written just now; more may have come meanwhile. */
-  catchUp(flow: TakenFlow): void {
-    this.#behind.set(flow, 0);
-  }
 
   /** Reads up to `most` packets that the tracker has redirected, and decides on what is new. */
   readHeld(now: number, most = BATCH): void {
     this.#read(most);
     this.#considerAll(now);
     // What came meanwhile for a flow that was just taken has to go before what its sockets get by themselves.
-    while (this.#behind.size > 0) {
+    while (this.catchingUp.any) {
       const empty = this.#read(BATCH);
-      for (const [flow, reads] of this.#behind) {
-        if (this.table.caughtUp(flow, empty || reads >= MOST_READS)) this.#behind.delete(flow);
-        else this.#behind.set(flow, reads + 1);
-      }
+      this.catchingUp.settle(empty);
       this.#considerAll(now);
       if (!empty) return;
     }
@@ -112,7 +99,7 @@ export class Intake {
       this.#reinject(this.#buffer, length);
       return;
     }
-    const key = this.#fillKey();
+    const key = fillKey(this.#key, view);
     const flow = this.table.byKey.get(key);
     if (flow) {
       flow.read++;
@@ -123,7 +110,7 @@ export class Intake {
       else {
         this.#reinject(this.#buffer, length);
         // What the tracker has sent here since the takeover (CATCHING_UP): more of it may follow.
-        if (!this.#behind.has(flow)) this.#behind.set(flow, 0);
+        this.catchingUp.goOn(flow);
       }
       return;
     }
@@ -135,6 +122,7 @@ export class Intake {
       if (this.decide !== 'main' || view.flags & Flag.RST) this.#budget.keep(waiting, packet);
       else this.#budget.hold(waiting, packet);
       if (view.flags & Flag.RST && waiting.due) this.#forward(waiting, 'endedInHold');
+      else if (waiting.look) this.#fresh.push(waiting);
       return;
     }
     const found = mapLookup(this.table.maps.handshakes, this.#key, this.#handshake);
@@ -166,24 +154,6 @@ export class Intake {
     return packet;
   }
 
-  /** The kernel program's key: the smaller address and port first, so that both directions give the same. */
-  #fillKey(): string {
-    const { source, destination, sourcePort, destinationPort } = this.#view;
-    // Compared as the kernel program compares: 32-bit words in the machine's byte order.
-    let order = 0;
-    for (let word = 0; word < 16 && order === 0; word += 4) {
-      for (let i = 3; i >= 0 && order === 0; i--) {
-        order = (source[word + i] as number) - (destination[word + i] as number);
-      }
-    }
-    const swap = order > 0 || (order === 0 && sourcePort > destinationPort);
-    this.#key.set(swap ? destination : source, 0);
-    this.#key.set(swap ? source : destination, 16);
-    this.#key.writeUInt16BE(swap ? destinationPort : sourcePort, 32);
-    this.#key.writeUInt16BE(swap ? sourcePort : destinationPort, 34);
-    return this.#key.toString('latin1', 0, KEY_BYTES);
-  }
-
   #consider(pending: Pending, now: number): void {
     if (!this.#pending.has(pending.keyString) || pending.due) return;
     if (this.draining) {
@@ -198,7 +168,7 @@ export class Intake {
       }
     }
     if (this.decide === 'none') {
-      this.settle(pending, this.actions.get(pending.identity.rules, pending.identity.rule));
+      this.#byRule(pending, now);
       return;
     }
     const candidate = new HeldCandidate(pending.identity, pending.packets[0] as Uint8Array);
@@ -221,15 +191,44 @@ export class Intake {
     }
   }
 
-  /** Milliseconds until a decision is late; -1: none is out. */
-  nextDue(now: number): number {
-    if (this.#byId.size === 0) return -1;
-    const [first] = this.#byId.values();
-    return Math.max(0, (first as Pending).due - now);
+  #byRule(pending: Pending, now: number): void {
+    const { identity, packets } = pending;
+    const { action, peek, release } = this.rules.get(identity.rules, identity.rule);
+    if (action !== 'peek' || !peek) {
+      pending.release = release;
+      this.settle(pending, action === 'peek' ? 'forward' : action);
+      return;
+    }
+    if (!pending.look) {
+      this.#view.parse(packets[0] as Uint8Array, (packets[0] as Uint8Array).length);
+      pending.look = new HeldPeek(identity, this.#view);
+      this.#looking.set(pending, now + FIRST_FLIGHT_MS);
+    }
+    const seen = pending.look.read(packets.slice(pending.looked), this.#view);
+    pending.looked = packets.length;
+    if (seen === 'more') return;
+    const then = decideByNames(peek, seen);
+    this.onSeen(identity, seen, then);
+    pending.seen = seen;
+    pending.release = then.release;
+    pending.module = then.module;
+    this.settle(pending, then.action === 'release' ? 'forward' : then.action);
   }
 
-  /** Forwards what has waited too long. The map's order is that in which decisions were asked for. */
+  /** Milliseconds until a decision, or a first flight, is late; -1: none is out. */
+  nextDue(now: number): number {
+    const [decision] = this.#byId.values();
+    const [flight] = this.#looking.values();
+    const due = Math.min(decision?.due ?? Infinity, flight ?? Infinity);
+    return due === Infinity ? -1 : Math.max(0, due - now);
+  }
+
+  /** Sees to what has waited too long. The maps' order is that in which the waits began. */
   expire(now: number): void {
+    for (const [pending, due] of this.#looking) {
+      if (due > now) break;
+      this.#lookOn(pending, now);
+    }
     if (this.#byId.size === 0) return;
     for (const pending of this.#byId.values()) {
       if (pending.due > now) return;
@@ -258,91 +257,31 @@ export class Intake {
     return this.#handshake[HANDSHAKE_STATE] === State.HELD && now.sides[CLIENT].isn === before;
   }
 
+  /** A first flight that came whole has told nothing by now: the sockets are made, so that more can come. */
+  #lookOn(pending: Pending, now: number): void {
+    const { peek } = this.rules.get(pending.identity.rules, pending.identity.rule);
+    const from = pending.look?.from as Side;
+    this.#forget(pending);
+    if (!peek) this.settling.forward(pending, 'decided');
+    else this.settling.take(pending, 'peek', (flow) => this.peeking.begin(flow, from, peek, now));
+  }
+
   settle(pending: Pending, decision: Decision): void {
-    if (decision === 'forward') this.#forward(pending, 'decided');
-    else this.#take(pending, decision);
+    this.#forget(pending);
+    if (decision === 'forward') this.settling.forward(pending, 'decided');
+    else this.settling.take(pending, decision);
   }
 
   #forward(pending: Pending, why: WorkerCounter): void {
     this.#forget(pending);
-    // The tracker sees them come back without a taken flow, and from then on forwards by itself.
-    for (const packet of pending.packets) this.#reinject(packet, packet.length);
-    this.counters.add(why, 1);
+    this.settling.forward(pending, why);
   }
 
   #forget(pending: Pending): void {
     this.#pending.delete(pending.keyString);
     this.#byId.delete(pending.id);
+    this.#looking.delete(pending);
     this.#budget.release(pending);
-  }
-
-  #take(pending: Pending, decision: 'relay' | 'handle' | 'reset'): void {
-    const { identity, packets } = pending;
-    const direct = decision === 'relay' ? directData(identity, packets, this.#view) : null;
-    const skip: [number, number] = [0, 0];
-    if (direct) skip[direct.from] = direct.payload.length;
-    let flow: TakenFlow;
-    try {
-      const action = decision === 'handle' ? 'handle' : 'relay';
-      const first = direct ? (direct.from === CLIENT ? SERVER : CLIENT) : null;
-      flow = this.table.take(identity, pending.keyString, action, skip, first);
-    } catch (error) {
-      if (error instanceof TableFull || error instanceof EcnLost) {
-        this.#forward(pending, error instanceof TableFull ? 'tableFull' : 'ecn');
-        return;
-      }
-      this.#logFailure('takeover failed, the flow is forwarded', error);
-      this.#forward(pending, 'failed');
-      return;
-    }
-    flow.read = pending.read;
-    this.#forget(pending);
-    if (decision === 'reset') {
-      this.table.abort(flow);
-      return;
-    }
-    if (direct) {
-      const sent = this.direct.send(flow, direct);
-      try {
-        this.table.complete(flow, skip);
-      } catch (error) {
-        this.#logFailure('half a takeover failed, the flow is reset', error);
-        for (const packet of packets) this.#reinject(packet, packet.length);
-        return;
-      }
-      if (!sent) this.table.abort(flow);
-    } else {
-      for (const packet of packets) this.#reinject(packet, packet.length);
-      this.#behind.set(flow, 0);
-    }
-    // After the first bytes are on their way.
-    if (decision === 'relay') this.relaying.watch(flow);
-    else {
-      this.post({
-        type: 'flow',
-        id: flow.index,
-        generation: flow.generation,
-        name: flow.id,
-        clientFd: flow.fds[CLIENT],
-        serverFd: flow.fds[SERVER],
-        client: identity.endpoint(CLIENT),
-        server: identity.endpoint(SERVER),
-        handshake: identity.record(),
-        rule: identity.rule,
-        rules: identity.rules,
-      });
-    }
-  }
-
-  #logFailure(what: string, error: unknown): void {
-    const failure = error instanceof KernelError ? error : null;
-    this.post({
-      type: 'log',
-      level: 'warn',
-      event: 'failed',
-      message: `${what}: ${String(error)}`,
-      ...(failure ? { syscall: failure.syscall, errno: failure.code } : {}),
-    });
   }
 
   #reinject(packet: Uint8Array, length: number): void {

@@ -1,12 +1,13 @@
 /** The other half of bpf/layout.h: offsets and sizes of what the maps hold. Change both together. */
 import type { HandshakeRecord, SynRecord } from '../flow/record.js';
+import { protocols } from '../peek/seen.js';
 
 export const KEY_BYTES = 36;
 export const SIDE_BYTES = 20;
 export const HANDSHAKE_BYTES = 80;
 export const FLOW_LIVE = 2 * SIDE_BYTES;
 /** Bits of `live` besides those of the two sides. */
-export const Live = { SIDES: 3, CATCHING_UP: 4, RELEASING: 32, LEAVING: 64 } as const;
+export const Live = { SIDES: 3, CATCHING_UP: 4, RELEASING: 32, LEAVING: 64, OVER: 128 } as const;
 /** Behind `live` come words that the kernel program keeps; zero at first. Two of each: by side of the key. */
 export const FLOW_NEXT = FLOW_LIVE + 4;
 export const FLOW_STAMP = FLOW_NEXT + 8;
@@ -79,6 +80,7 @@ export const workerCounters = [
   'decided',
   'endedInHold',
   'ecn',
+  ...protocols,
 ] as const;
 export type WorkerCounter = (typeof workerCounters)[number];
 

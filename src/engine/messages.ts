@@ -2,8 +2,10 @@
 
 import type { Endpoint, HandshakeRecord } from '../flow/record.js';
 import type { FlowInfo, ReleaseOutcome } from '../flow/stats.js';
+import type { Seen } from '../peek/seen.js';
 import type { Candidate, Decision } from './decision.js';
 import type { LogEvent } from './options.js';
+import type { RuleWork } from './rule-book.js';
 
 export interface WorkerData {
   index: number;
@@ -15,8 +17,10 @@ export interface WorkerData {
   /** The program change_flow. */
   changeFlow: number;
   counters: SharedArrayBuffer;
-  /** Of RuleActions. */
-  actions: SharedArrayBuffer;
+  /** The rules that come into force first. */
+  rules: RulesMessage;
+  /** Whether somebody wants to hear what first bytes were. */
+  tellSeen: boolean;
   /** Nobody, the main thread, or the URL of a module that the worker loads. */
   decide: string;
   decideTimeoutMs: number;
@@ -29,7 +33,14 @@ export interface Drained {
   reset: number;
 }
 
+/** What a generation of the rules is about to say. */
+export interface RulesMessage {
+  generation: number;
+  work: RuleWork[];
+}
+
 export type ToWorker =
+  | ({ type: 'rules' } & RulesMessage)
   | { type: 'decision'; id: number; decision: Decision }
   | {
       type: 'relay';
@@ -62,6 +73,9 @@ export type FromWorker =
       /** Index of the rule that selected it, in this generation of the rules. */
       rule: number;
       rules: number;
+      /** Of a rule that peeks: the module that a clause names, and what was seen. */
+      module: string | null;
+      seen: Seen | null;
     }
   | { type: 'ended'; name: string }
   | { type: 'listed'; request: number; flows: FlowInfo[] }

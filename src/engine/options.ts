@@ -1,3 +1,4 @@
+import type { Seen } from '../peek/seen.js';
 import type { RuleInput } from '../policy/rules.js';
 import type { Decide } from './decision.js';
 
@@ -11,6 +12,11 @@ export interface LogEvent {
   released?: number;
   ended?: number;
   reset?: number;
+  /** Of the event `peeked`: whose first bytes, what they were, and what happens. */
+  client?: string;
+  server?: string;
+  seen?: Seen;
+  then?: string;
 }
 
 export interface InterceptOptions {

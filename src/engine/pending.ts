@@ -1,4 +1,7 @@
 /** A connection that waits for its decision, and how much of it, and of all of them, may wait. */
+import type { Seen } from '../peek/seen.js';
+import type { Release } from '../policy/release.js';
+import type { HeldPeek } from './held-peek.js';
 import type { Identity } from './taken.js';
 
 /** For one connection. What is beyond is dropped: its sender, who has no acknowledgement, sends it again. */
@@ -15,6 +18,13 @@ export class Pending {
   read = 1;
   /** What `packets` cost in memory. */
   cost = 0;
+  /** Its first bytes are being looked at: so many of its packets so far. */
+  look: HeldPeek | null = null;
+  looked = 0;
+  /** What was seen, and was decided by that. */
+  seen: Seen | null = null;
+  module: string | null = null;
+  release: Release | null = null;
   /** The decision is out, until then: a time of the worker's clock. 0: not asked yet. */
   due = 0;
 

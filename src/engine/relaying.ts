@@ -9,6 +9,8 @@ import { CLIENT, SERVER, type Side, type TakenFlow } from './taken.js';
 export class Relaying {
   #ready: TakenFlow[] = [];
   readonly #resets: PendingResets;
+  /** A flow has carried as many bytes as its `releaseAfter` says. */
+  onEnough: (flow: TakenFlow) => void = () => {};
 
   constructor(
     readonly epoll: Epoll,
@@ -25,6 +27,13 @@ export class Relaying {
   /** True while there is work that no event will announce. */
   get busy(): boolean {
     return this.#ready.length > 0;
+  }
+
+  /** Nobody has read yet; `events` are what has happened to each socket meanwhile. */
+  begin(flow: TakenFlow, events: readonly [number, number]): void {
+    flow.state = 'relay';
+    for (const side of [CLIENT, SERVER] as const)
+      if (!flow.finished) this.onEvent(flow, side, events[side] | EPOLLIN);
   }
 
   /** From a handler to the relay; `pending[side]` was read from that side and not passed on yet. */
@@ -80,11 +89,19 @@ export class Relaying {
     const direction = flow.directions[from];
     const before = direction.bytes;
     const result = pump(flow, from);
-    this.table.count(from, direction.bytes - before);
+    const moved = direction.bytes - before;
+    this.table.count(from, moved);
+    if (moved > 0) this.#note(flow);
     if (result === 'more') this.#ready.push(flow);
     else if (result === 'blocked') this.#watchOutput(flow, from);
     else if (result === 'sourceFailed') this.#passReset(flow, from);
     else if (result === 'targetFailed') this.#passReset(flow, from === CLIENT ? SERVER : CLIENT);
+  }
+
+  /** Bytes have passed. */
+  #note(flow: TakenFlow): void {
+    if (flow.idleMs !== Infinity) flow.active = this.clock();
+    if (flow.directions[0].bytes + flow.directions[1].bytes >= flow.releaseAfter) this.onEnough(flow);
   }
 
   /** Most flows never fill a socket, and an event for its room would be one more turn of the loop for each. */
@@ -122,7 +139,7 @@ export class Relaying {
       const ready = this.#ready;
       this.#ready = [];
       for (const flow of ready) {
-        if (flow.finished || flow.left || flow.state === 'handle') continue;
+        if (flow.finished || flow.left || flow.state !== 'relay') continue;
         this.#pump(flow, CLIENT);
         if (!flow.finished) this.#pump(flow, SERVER);
         if (!flow.finished) this.#checkClosed(flow);

@@ -4,10 +4,12 @@
  * other end. docs/manual/release.md draws it.
  */
 import type { Release } from '../flow/stats.js';
+import { KernelError } from '../kernel/errors.js';
 import { enterRepair, leaveRepair, leaveRepairAsking, readSequence } from '../kernel/repair.js';
 import { receiveMemory, setQuickAck, unacknowledged, unread } from '../kernel/socket.js';
 import { TcpState, tcpState } from '../kernel/tcp_info.js';
 import { Flag, type SegmentView } from '../wire/view.js';
+import type { CatchingUp } from './catching-up.js';
 import { type DirectData, sideOf } from './direct.js';
 import type { FlowEntry } from './flow-entry.js';
 import type { FlowTable } from './flow-table.js';
@@ -43,11 +45,8 @@ export class Releasing {
     readonly entry: FlowEntry,
     readonly table: FlowTable,
     readonly direct: DirectData,
+    readonly catchingUp: CatchingUp,
     readonly reinject: (packet: Uint8Array) => void,
-    /** Whether packets of the flow may still be on their way through the TUN. */
-    readonly isBehind: (flow: TakenFlow) => boolean,
-    /** Lets the rest of them follow; what then becomes of the flow is said by its state. */
-    readonly catchUp: (flow: TakenFlow) => void,
   ) {}
 
   /** True while something has to be looked at again soon without an event. */
@@ -124,7 +123,7 @@ export class Releasing {
       this.#abandon(flow, unfit);
       return;
     }
-    if (wait.since < 0 && !this.isBehind(flow)) this.#hold(wait, now);
+    if (wait.since < 0 && !this.catchingUp.has(flow)) this.#hold(wait, now);
     const lacking =
       wait.since < 0 ? 'what was held at its takeover is not delivered' : this.#lacking(wait, now);
     if (lacking !== null && now >= wait.deadline) this.#abandon(flow, `not in time: ${lacking}`);
@@ -160,13 +159,24 @@ export class Releasing {
       if (waiting > 0) return `the ${nameOf(side)} has not acknowledged ${waiting} bytes`;
     }
     if (now - wait.since < SETTLED_MS && now >= wait.since) return 'it was held just now';
-    const [client, server] = flow.fds;
-    const [facingClient, facingServer] = [readSequence(client), readSequence(server)];
+    try {
+      return this.#mirror(wait, now);
+    } catch (error) {
+      // A reset may come at any moment; then the next look finds the socket closed.
+      if (error instanceof KernelError) return error.message;
+      throw error;
+    }
+  }
+
+  /** Puts both sockets into repair mode to compare them; they leave it unless they are dropped. */
+  #mirror(wait: Wait, now: number): string | null {
+    const { fds } = wait.flow;
+    const [facingClient, facingServer] = [readSequence(fds[CLIENT]), readSequence(fds[SERVER])];
     const lacking =
       facingClient.send !== facingServer.receive || facingServer.send !== facingClient.receive
         ? 'the sockets do not mirror each other: bytes were added or left out'
         : this.#leave(wait, facingClient.receive, facingServer.receive, now);
-    if (lacking !== null) for (const fd of flow.fds) leaveRepair(fd);
+    if (lacking !== null) for (const fd of fds) leaveRepair(fd);
     return lacking;
   }
 
@@ -192,7 +202,7 @@ export class Releasing {
     this.table.leave(flow);
     for (const packet of (flow.held as HeldSegments).take(stamps)) this.reinject(packet);
     flow.held = null;
-    this.catchUp(flow);
+    this.catchingUp.begin(flow);
     this.#tell(wait, { result: 'released' });
     return null;
   }
@@ -225,7 +235,7 @@ export class Releasing {
       for (const packet of flow.held.take(null)) this.reinject(packet);
       flow.held = null;
       this.entry.change(flow.identity, Live.RELEASING, 0);
-      this.catchUp(flow);
+      this.catchingUp.begin(flow);
     }
     this.#tell(wait, { result: 'refused', reason });
   }
@@ -241,6 +251,7 @@ const nameOf = (side: Side): string => (side === CLIENT ? 'client' : 'server');
 /** Why it can't be released, whatever comes; null: it may. */
 function whyUnfit(flow: TakenFlow): string | null {
   if (flow.state === 'handle') return 'it is in the hands of a handler';
+  if (flow.state === 'peek') return 'its first bytes are being looked at';
   const [toServer, toClient] = flow.directions;
   const over = (fd: number): boolean => tcpState(fd) !== TcpState.ESTABLISHED;
   if (flow.resetFrom !== -1 || toServer.eof || toClient.eof || over(flow.fds[0]) || over(flow.fds[1]))

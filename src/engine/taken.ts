@@ -3,6 +3,7 @@ import { type Endpoint, formatEndpoint } from '../flow/record.js';
 import type { FlowInfo, FlowState } from '../flow/stats.js';
 import type { Pipe } from '../kernel/splice.js';
 import { payloadSent } from '../kernel/tcp_info.js';
+import type { Seen } from '../peek/seen.js';
 import { formatAddress } from '../wire/address.js';
 import type { HeldSegments } from './held-segments.js';
 import {
@@ -127,6 +128,15 @@ export class TakenFlow {
   readonly orphaned: [boolean, boolean] = [false, false];
   /** A socket of it was made by TCP_REPAIR, of which the tracker knows nothing. */
   byRepair = false;
+  /** What its first bytes were, where somebody looked; and the module of the handler that this led to. */
+  seen: Seen | null = null;
+  module: string | null = null;
+  /** It is released when so many bytes have passed, both ways together, or none for so many milliseconds since `active`. */
+  releaseAfter = Infinity;
+  idleMs = Infinity;
+  active = 0;
+  /** A release was refused, and is tried again after so many milliseconds; 0: none was. */
+  retryPause = 0;
   /** Segments that the tracker has held of it and we have read. */
   read = 0;
   /** It is being released: what the ends send anew. */
@@ -142,7 +152,7 @@ export class TakenFlow {
     readonly generation: number,
     readonly keyString: string,
     readonly identity: Identity,
-    readonly action: 'relay' | 'handle',
+    public action: 'relay' | 'handle',
   ) {}
 
   /** For people and programs: unique while the engine runs. */
@@ -177,6 +187,7 @@ export class TakenFlow {
       since: new Date(this.started).toISOString(),
       bytes: { toServer: this.directions[CLIENT].bytes, toClient: this.directions[SERVER].bytes },
       handshake: { client: clientSyn, server: serverSyn },
+      ...(this.seen ? { seen: this.seen } : {}),
     };
   }
 }

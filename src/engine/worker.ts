@@ -1,22 +1,30 @@
 /** An engine worker: a thread that waits in epoll, takes flows over and relays them. It never enters the event loop. */
 import { type MessagePort, receiveMessageOnPort, workerData as untyped } from 'node:worker_threads';
+import { formatEndpoint } from '../flow/record.js';
 import type { ReleaseOutcome } from '../flow/stats.js';
 import { Epoll } from '../kernel/epoll.js';
 import { silence } from '../kernel/eventfd.js';
 import { mmapShared } from '../kernel/ffi.js';
 import { write } from '../kernel/socket.js';
+import { describeSeen, type Seen } from '../peek/seen.js';
+import type { Then } from '../policy/clauses.js';
+import { CatchingUp } from './catching-up.js';
 import { Counters } from './counters.js';
 import { DirectData } from './direct.js';
 import { FlowEntry } from './flow-entry.js';
 import { FlowTable } from './flow-table.js';
+import { handOver } from './hand-over.js';
 import { Handled } from './handled.js';
 import { type DecideHere, Intake } from './intake.js';
 import { Config } from './layout.js';
 import type { Drained, FromWorker, ToWorker, WorkerData } from './messages.js';
+import { Peeking } from './peeking.js';
 import { Relaying } from './relaying.js';
+import { ReleasePolicy } from './release-policy.js';
 import { Releasing } from './releasing.js';
-import { RuleActions } from './rule-actions.js';
-import type { Side, TakenFlow } from './taken.js';
+import { RuleBook } from './rule-book.js';
+import { Settling } from './settling.js';
+import { CLIENT, type Identity, SERVER, type Side, type TakenFlow } from './taken.js';
 import { Takeover } from './takeover.js';
 import { RequestSockets } from './takeover-request.js';
 
@@ -63,26 +71,65 @@ const table = new FlowTable(
 const relaying = new Relaying(epoll, table);
 const handled = new Handled(epoll, table);
 const direct = new DirectData(counters, reinject);
-const releasing: Releasing = new Releasing(
-  entry,
-  table,
-  direct,
-  reinject,
-  (flow) => intake.isBehind(flow),
-  (flow) => intake.catchUp(flow),
-);
-const intake: Intake = new Intake(
+const catchingUp = new CatchingUp(table);
+const releasing = new Releasing(entry, table, direct, catchingUp, reinject);
+const policy = new ReleasePolicy(releasing);
+relaying.onEnough = (flow) => policy.release(flow, Date.now());
+const rules = new RuleBook(readMail);
+rules.set(data.rules.generation, data.rules.work);
+const peeking = new Peeking(onPeeked);
+const settling = new Settling(table, relaying, policy, direct, catchingUp, counters, post, reinject);
+const intake = new Intake(
   data.tun,
   table,
-  relaying,
+  catchingUp,
   releasing,
-  direct,
-  counters,
-  new RuleActions(data.actions),
+  peeking,
+  settling,
+  rules,
   decide,
   post,
+  onSeen,
   data.decideTimeoutMs,
 );
+
+function onSeen(identity: Identity, seen: Seen, then: Then): void {
+  counters.add(seen.protocol, 1);
+  if (!data.tellSeen) return;
+  const [client, server] = [
+    formatEndpoint(identity.endpoint(CLIENT)),
+    formatEndpoint(identity.endpoint(SERVER)),
+  ];
+  post({
+    type: 'log',
+    level: 'info',
+    event: 'peeked',
+    message: `${client} to ${server}: ${describeSeen(seen)}; ${then.action}`,
+    client,
+    server,
+    seen,
+    then: then.action,
+  });
+}
+
+/** The first bytes of a flow with sockets tell, or will not. */
+function onPeeked(flow: TakenFlow, seen: Seen, then: Then, events: readonly [number, number]): void {
+  onSeen(flow.identity, seen, then);
+  flow.seen = seen;
+  flow.module = then.module;
+  const now = Date.now();
+  if (then.action === 'reset') table.abort(flow);
+  else if (then.action === 'handle') {
+    for (const fd of flow.fds) epoll.remove(fd);
+    flow.state = 'handle';
+    table.handle(flow);
+    handOver(flow, post);
+  } else {
+    relaying.begin(flow, events);
+    if (then.action === 'relay') policy.watch(flow, then.release, now);
+    else policy.release(flow, now);
+  }
+}
 
 let lastBeat = 0;
 let running = true;
@@ -90,8 +137,15 @@ let drainUntil = 0;
 let drainRequest = 0;
 let drained: Drained = { released: 0, ended: 0, reset: 0 };
 
+function readMail(): void {
+  for (let got = receiveMessageOnPort(port); got; got = receiveMessageOnPort(port)) onMessage(got.message);
+}
+
 function onMessage(message: ToWorker): void {
   switch (message.type) {
+    case 'rules':
+      rules.set(message.generation, message.work);
+      break;
     case 'decision':
       intake.onDecision(message.id, message.decision);
       break;
@@ -128,6 +182,7 @@ function onMessage(message: ToWorker): void {
       drainUntil = Date.now() + message.milliseconds;
       drainRequest = message.request;
       drained = { released: 0, ended: 0, reset: 0 };
+      peeking.stop();
       for (const flow of [...table.byKey.values()]) releaseForStop(flow);
       break;
     case 'stop':
@@ -161,12 +216,12 @@ function releaseForStop(flow: TakenFlow): void {
 }
 
 function timeout(now: number): number {
-  if (relaying.busy || intake.behind) return 0;
+  if (relaying.busy || catchingUp.any) return 0;
   let wait = releasing.restless ? 1 : relaying.restless ? RESTLESS_MS : HEARTBEAT_MS;
   const acknowledgement = direct.nextDue(now);
   if (acknowledgement >= 0) wait = Math.min(wait, acknowledgement);
-  const decision = intake.nextDue(now);
-  if (decision >= 0) wait = Math.min(wait, decision);
+  for (const due of [intake.nextDue(now), peeking.nextDue(now), policy.nextDue(now)])
+    if (due >= 0) wait = Math.min(wait, due);
   if (drainUntil) wait = Math.min(wait, 20);
   return wait;
 }
@@ -187,6 +242,7 @@ function turn(): void {
       const flow = table.get(tag >>> 1, generation);
       const side = (tag & 1) as Side;
       if (flow?.orphaned[side]) handled.onEvent(flow, side);
+      else if (flow?.state === 'peek') peeking.onEvent(flow, side, epoll.events(i));
       else if (flow) {
         relaying.onEvent(flow, side, epoll.events(i));
         if (flow.held) releasing.touch(flow);
@@ -194,21 +250,22 @@ function turn(): void {
     } else if (tag === TAG_TUN) held = true;
     else {
       silence(data.wake);
-      for (let got = receiveMessageOnPort(port); got; got = receiveMessageOnPort(port))
-        onMessage(got.message);
+      readMail();
     }
   }
   const now = Date.now();
   beat(now);
   direct.acknowledge(now);
   relaying.settle(now);
+  peeking.settle(now);
+  policy.settle(now);
   releasing.settle(now);
   handled.settle(now);
   table.reap();
   // Last, so that a port used again finds its old flow cleaned up.
   // With nothing else to do there is most likely one packet, and a second read would find nothing; if there are more,
   // epoll says so at once.
-  if (held || intake.behind) intake.readHeld(now, n === 1 && !intake.behind ? 1 : undefined);
+  if (held || catchingUp.any) intake.readHeld(now, n === 1 && !catchingUp.any ? 1 : undefined);
   intake.expire(now);
   if (drainUntil && (table.byKey.size === 0 || now > drainUntil)) {
     drainUntil = 0;

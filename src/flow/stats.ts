@@ -1,3 +1,5 @@
+import type { Protocol, Seen } from '../peek/seen.js';
+
 /** Why a flow was left to plain forwarding. Names are those of `desplice stats --json`. */
 export const forwardReasons = [
   'unmatched',
@@ -22,9 +24,11 @@ export interface Stats {
   flows: { intercepted: number; active: number; closed: number; reset: number; released: number };
   forwarded: Record<ForwardReason, number>;
   bytes: { toServer: number; toClient: number };
+  /** Connections whose first bytes were looked at (rules that say `peek`), by what they were. */
+  protocols: Record<Protocol, number>;
 }
 
-export type FlowState = 'relay' | 'handle' | 'closing' | 'releasing';
+export type FlowState = 'relay' | 'handle' | 'peek' | 'closing' | 'releasing';
 
 /** One taken flow, as `desplice flows --json` prints it. */
 export interface FlowInfo {
@@ -40,6 +44,8 @@ export interface FlowInfo {
     client: SynSummary;
     server: SynSummary;
   };
+  /** What its first bytes were, where a rule says `peek`. */
+  seen?: Seen;
 }
 
 /** `released`: the ends talk to each other alone. `ended`: the connection was over first. `refused`: it goes on as before. */

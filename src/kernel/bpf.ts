@@ -179,7 +179,7 @@ const runOptions = koffi.struct('bpf_test_run_opts', {
 const runCall = libbpf.func('bpf_prog_test_run_opts', 'int', ['int', koffi.inout(koffi.pointer(runOptions))]);
 
 /** Runs a tc program once, here and now, over `data` (at least an Ethernet header's length); `left` takes the data as it left
- *  them. Returns its verdict, and how many bytes were left. Throws KernelError. */
+ *  them. Returns its verdict, or -errno, and how many bytes were left. */
 export function runProgram(
   program: number,
   data: Uint8Array,
@@ -203,8 +203,7 @@ export function runProgram(
     batch_size: 0,
   };
   const result = runCall(program, options);
-  if (result < 0) throw new KernelError('bpf_prog_test_run_opts', -result);
-  return { verdict: options.retval, length: options.data_size_out };
+  return { verdict: result < 0 ? result : options.retval, length: options.data_size_out };
 }
 
 /** The sum over all CPUs of one element of a per-CPU array of 64-bit counters. */

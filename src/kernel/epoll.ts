@@ -9,6 +9,7 @@ export const EPOLLHUP = 0x10;
 export const EPOLLRDHUP = 0x2000;
 const EPOLLET = 0x80000000;
 const EPOLL_CTL_ADD = 1;
+const EPOLL_CTL_DEL = 2;
 const EPOLL_CTL_MOD = 3;
 const INPUT = EPOLLIN | EPOLLPRI | EPOLLRDHUP | EPOLLET;
 const MAX_EVENTS = 256;
@@ -35,6 +36,10 @@ export class Epoll {
   /** From now on for room to write, too; if there is some already, an event says so. */
   addOutput(fd: number, tag: number, generation: number): void {
     this.#control(EPOLL_CTL_MOD, fd, INPUT | EPOLLOUT, tag, generation);
+  }
+
+  remove(fd: number): void {
+    this.#control(EPOLL_CTL_DEL, fd, 0, 0, 0);
   }
 
   /** Level-triggered and for reading only: devices and eventfds. */

@@ -22,6 +22,7 @@ const SIOCOUTQ = 0x5411;
 const SIOCINQ = 0x541b;
 const SIOCATMARK = 0x8905;
 const MSG_OOB = 1;
+const MSG_PEEK = 2;
 const MSG_NOSIGNAL = 0x4000;
 const MSG_MORE = 0x8000;
 export const SHUT_WR = 1;
@@ -127,6 +128,12 @@ export function connect(fd: number, family: 4 | 6, address: Uint8Array, offset: 
 /** Returns bytes, 0 at the end of the stream, or -errno. Never throws: this is the relay's inner loop. */
 export function recv(fd: number, buffer: Uint8Array, length: number): number {
   const n = recvCall(fd, buffer, length, 0);
+  return n < 0 ? -errno() : n;
+}
+
+/** What has come and stays there to be read: how many bytes, or -errno. */
+export function peekBytes(fd: number, buffer: Uint8Array, length: number): number {
+  const n = recvCall(fd, buffer, length, MSG_PEEK);
   return n < 0 ? -errno() : n;
 }
 

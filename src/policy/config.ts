@@ -1,9 +1,11 @@
-import { type Document, isAlias, isMap, isSeq, LineCounter, type Node, parseDocument } from 'yaml';
-import { z } from 'zod';
-import { parseCidr } from './cidr.js';
+import { type Document, isAlias, isMap, isSeq, LineCounter, type Node, parseDocument, visit } from 'yaml';
+import type { z } from 'zod';
+import type { Outcome } from './actions.js';
+import type { ClauseInput } from './clauses.js';
 import { quote, UsageError } from './errors.js';
-import { parsePortList } from './ports.js';
-import { checkSetting, compileRules, parseAction, type RuleInput } from './rules.js';
+import type { ReleaseInput } from './release.js';
+import { compileRules, parseAction, type RuleInput } from './rules.js';
+import { knownKeys, type Path, schema } from './schema.js';
 
 export interface Config {
   /** Empty when the file names none: the command line has to. */
@@ -13,35 +15,11 @@ export interface Config {
   control?: string | undefined;
 }
 
-type Path = readonly PropertyKey[];
-
 /** How many mistakes one message tells. */
 const shownMistakes = 10;
-const maxFlows = 10_000_000;
 
-const port = leaf((value) => parsePortList([value as number]));
-const cidr = leaf((value) => parseCidr(value as string));
-const action = leaf((value) => parseAction(value as string));
-const ecn = leaf((value) => checkSetting('ecn', value));
-const unsupported = leaf((value) => checkSetting('unsupported', value));
-
-const schema = z.strictObject({
-  interfaces: z.array(leaf(checkInterface)).min(1).optional(),
-  rules: z
-    .array(
-      z.strictObject({
-        ports: z.array(port).min(1),
-        from: z.array(cidr).optional(),
-        to: z.array(cidr).optional(),
-        action: action.optional(),
-        ecn: ecn.optional(),
-        unsupported: unsupported.optional(),
-      }),
-    )
-    .optional(),
-  limits: z.strictObject({ flows: leaf(checkFlows).optional() }).optional(),
-  control: leaf(checkControl).optional(),
-});
+const quoteAsterisk =
+  'In YAML an asterisk begins an alias, of which there is none by this name. If it is a text, put it in quotes.';
 
 /** Reads the configuration. Every mistake names `filename:line:column`, what was found there and what was expected. */
 export function loadConfig(text: string, filename: string): Config {
@@ -54,7 +32,13 @@ export function loadConfig(text: string, filename: string): Config {
   };
   const syntax = [...doc.errors, ...doc.warnings];
 
-  if (syntax.length > 0) throw mistakes(syntax.map((error) => `${at(error.pos[0])}: ${error.message}`));
+  if (syntax.length > 0) {
+    throw mistakes(
+      syntax.map(({ pos, code, message }) => {
+        return `${at(pos[0])}: ${message}${code === 'BAD_ALIAS' ? `. ${quoteAsterisk}` : ''}`;
+      }),
+    );
+  }
   const value = toValue(doc, at);
   const result = schema.safeParse(value);
 
@@ -81,10 +65,16 @@ export function loadConfig(text: string, filename: string): Config {
 }
 
 function toValue(doc: Document, at: (offset: number) => string): unknown {
+  visit(doc, {
+    Alias(_, alias) {
+      if (alias.resolve(doc)) return;
+      throw new UsageError(`${at(alias.range?.[0] ?? 0)}: found *${alias.source}. ${quoteAsterisk}`);
+    },
+  });
   try {
     return doc.toJS({ maxAliasCount: 100 });
   } catch (error) {
-    // Aliases that multiply, or that name no anchor.
+    // Aliases that multiply.
     throw new UsageError(`${at(doc.contents?.range?.[0] ?? 0)}: ${(error as Error).message}`);
   }
 }
@@ -98,6 +88,9 @@ function toConfig(data: z.infer<typeof schema>): Config {
       ...(rule.from && { from: list(rule.from) }),
       ...(rule.to && { to: list(rule.to) }),
       ...parseAction((rule.action ?? 'relay') as string),
+      ...(rule.when && { when: rule.when as ClauseInput[] }),
+      ...(rule.otherwise !== undefined && { otherwise: rule.otherwise as Outcome }),
+      ...(rule.release && { release: rule.release as ReleaseInput }),
       ...(rule.ecn !== undefined && { ecn: 'off' as const }),
       ...(rule.unsupported !== undefined && { unsupported: 'strip' as const }),
     };
@@ -109,41 +102,6 @@ function toConfig(data: z.infer<typeof schema>): Config {
     ...(data.limits && { limits: data.limits as { flows?: number } }),
     ...(data.control !== undefined && { control: data.control as string }),
   };
-}
-
-/** A scalar that `check` accepts or refuses with a UsageError, whose words then become the issue's. */
-function leaf(check: (value: unknown) => unknown) {
-  return z.unknown().superRefine((value, context) => {
-    try {
-      check(value);
-    } catch (error) {
-      if (!(error instanceof UsageError)) throw error;
-      context.addIssue({
-        code: 'custom',
-        message: error.hint ? `${error.message}. ${error.hint}` : error.message,
-      });
-    }
-  });
-}
-
-function checkInterface(value: unknown): void {
-  // What the kernel takes as a name: dev_valid_name() in net/core/dev.c.
-  if (typeof value === 'string' && /^[^\s/:\0]+$/.test(value) && value !== '.' && value !== '..') {
-    if (Buffer.byteLength(value) <= 15) return;
-  }
-  throw new UsageError(`found ${quote(value)}, expected the name of a network interface, 1 to 15 bytes long`);
-}
-
-function checkFlows(value: unknown): void {
-  if (Number.isInteger(value) && (value as number) >= 1 && (value as number) <= maxFlows) return;
-  throw new UsageError(`found ${quote(value)}, expected a whole number from 1 to ${maxFlows}`);
-}
-
-function checkControl(value: unknown): void {
-  // sun_path has 108 bytes, one of them for the closing zero: unix(7).
-  if (typeof value === 'string' && value !== '' && !value.includes('\0') && Buffer.byteLength(value) <= 107)
-    return;
-  throw new UsageError(`found ${quote(value)}, expected the path of a socket, 1 to 107 bytes long`);
 }
 
 function explain(issue: z.core.$ZodIssue, root: unknown): { path: Path; message: string }[] {
@@ -165,11 +123,6 @@ function explain(issue: z.core.$ZodIssue, root: unknown): { path: Path; message:
     return [{ path, message: `found ${found}, expected ${expected}` }];
   }
   return [{ path, message: `found ${found}: ${issue.message}` }];
-}
-
-function knownKeys(path: Path): string {
-  if (path.length === 0) return 'interfaces, rules, limits, control';
-  return path[0] === 'limits' ? 'flows' : 'ports, from, to, action, ecn, unsupported';
 }
 
 function formatPath(path: Path): string {

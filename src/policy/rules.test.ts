@@ -2,7 +2,14 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { cidrContains, parseCidr } from './cidr.js';
 import { UsageError } from './errors.js';
-import { compileRules, matchRule, maxCompiledRules, parseAction, type RuleInput } from './rules.js';
+import {
+  compileRules,
+  matchRule,
+  maxCompiledRules,
+  modulesOf,
+  parseAction,
+  type RuleInput,
+} from './rules.js';
 
 const address = (text: string) => parseCidr(text).bytes;
 
@@ -10,10 +17,11 @@ describe('parseAction', () => {
   it('reads the actions that there are', () => {
     expect(parseAction('relay')).toEqual({ action: 'relay' });
     expect(parseAction('forward')).toEqual({ action: 'forward' });
+    expect(parseAction('peek')).toEqual({ action: 'peek' });
     expect(parseAction('handle=./a=b.mjs')).toEqual({ action: 'handle', module: './a=b.mjs' });
   });
 
-  it.each(['peek', 'steer', 'steer=127.0.0.1:80'])('says that %s is not available yet', (text) => {
+  it.each(['steer', 'steer=127.0.0.1:80'])('says that %s is not available yet', (text) => {
     expect(() => parseAction(text)).toThrow(/not available yet/);
   });
 
@@ -44,6 +52,8 @@ describe('compileRules', () => {
         ecnOff: false,
         strip: false,
         module: null,
+        peek: null,
+        release: null,
       },
     ]);
   });
@@ -62,9 +72,35 @@ describe('compileRules', () => {
     [{ ports: [1], unsupported: 'forward' }, /found unsupported "forward", expected strip/],
     [{ ports: [1], ecn: 'off', action: 'forward' }, /rule 1 says action forward and ecn: off/],
     [{ ports: [1], unsupported: 'strip', action: 'forward' }, /action forward and unsupported: strip/],
+    [{ ports: [1], when: [] }, /rule 1 says action relay and when/],
+    [{ ports: [1], otherwise: 'reset', action: 'forward' }, /rule 1 says action forward and otherwise/],
+    [{ ports: [1], release: { after: 1 }, action: 'forward' }, /rule 1 says action forward and release/],
+    [{ ports: [1], release: { after: 1 }, action: 'handle' }, /only what is relayed can be released/],
+    [{ ports: [1], release: { after: 1 }, action: 'peek' }, /rule 1 says release, but none of its clauses/],
+    [{ ports: [1], release: {} }, /neither after nor idle/],
   ])('refuses %j', (rule, message) => {
     expect(() => compileRules([rule as RuleInput])).toThrow(message);
     expect(() => compileRules([rule as RuleInput])).toThrow(UsageError);
+  });
+
+  it('reads when a relayed flow is released', () => {
+    expect(compileRules([{ ports: [80], release: { after: '64KiB', idle: '30s' } }])).toMatchObject([
+      { release: { after: 65536, idleMs: 30_000 }, peek: null },
+    ]);
+  });
+
+  it('reads what a peek leads to, the same for each row', () => {
+    const rows = compileRules([
+      { ports: [80, 443], action: 'peek', when: [{ sni: '*', then: 'relay' }], release: { idle: '5m' } },
+      { ports: [22], action: 'peek' },
+    ]);
+    const release = { after: null, idleMs: 300_000 };
+
+    expect(rows[0]?.peek?.clauses).toMatchObject([{ sni: [{ kind: 'any' }], outcome: { release } }]);
+    expect(rows[0]?.peek?.otherwise).toEqual({ action: 'forward', module: null, release: null });
+    expect(rows[1]?.peek).toBe(rows[0]?.peek);
+    expect(rows[2]?.peek).toEqual({ clauses: [], otherwise: rows[0]?.peek?.otherwise });
+    expect(rows.map((row) => row.release)).toEqual([null, null, null]);
   });
 
   it('says how many rows are too many', () => {
@@ -80,10 +116,27 @@ describe('compileRules', () => {
     [{ ports: [] }],
     [{ ports: [0] }],
     [{ ports: [80], to: ['nowhere'] }],
-    [{ ports: [80], action: 'peek' }],
+    [{ ports: [80], action: 'steer' }],
     [{ ports: [80], from: '10.0.0.0/8' }],
   ])('refuses %j', (rule) => {
     expect(() => compileRules([rule as unknown as RuleInput])).toThrow(UsageError);
+  });
+});
+
+describe('modulesOf', () => {
+  it('names each module once', () => {
+    const when: RuleInput['when'] = [
+      { sni: '*', then: 'handle=a.mjs' },
+      { sni: '*', then: 'handle=b.mjs' },
+      { sni: '*', then: 'handle' },
+    ];
+
+    expect(modulesOf({ ports: [1], action: 'peek', when, otherwise: 'handle=a.mjs' })).toEqual([
+      'a.mjs',
+      'b.mjs',
+    ]);
+    expect(modulesOf({ ports: [1], action: 'handle', module: 'c.mjs' })).toEqual(['c.mjs']);
+    expect(modulesOf({ ports: [1] })).toEqual([]);
   });
 });
 

@@ -1,9 +1,11 @@
+import { type Action, checkAction, type Outcome, parseOutcome } from './actions.js';
 import { type Cidr, cidrContains, parseCidr, withoutMapped } from './cidr.js';
+import { type ClauseInput, type CompiledPeek, compilePeek, mayRelay } from './clauses.js';
 import { quote, UsageError } from './errors.js';
 import { parsePortList } from './ports.js';
+import { parseRelease, type Release, type ReleaseInput } from './release.js';
 
-export const actions = ['relay', 'forward', 'handle'] as const;
-export type Action = (typeof actions)[number];
+export { type Action, actions, parseAction } from './actions.js';
 
 export interface RuleInput {
   /** Destination ports: 80, '443', '8000-8100'. */
@@ -19,6 +21,12 @@ export interface RuleInput {
   /** `strip`: TCP options that two ordinary sockets cannot carry are taken out of the SYN, where the ends can do without
    *  them. Default: such a connection is forwarded. */
   unsupported?: 'strip' | undefined;
+  /** With `peek`: the first clause that holds decides what happens. */
+  when?: ClauseInput[] | undefined;
+  /** With `peek`: what happens when no clause holds. Default: forward. */
+  otherwise?: Outcome | undefined;
+  /** When a relayed flow goes back to plain forwarding. Default: never. With `peek`: for clauses that relay. */
+  release?: ReleaseInput | undefined;
   /** The module of `handle=MODULE`, when the action came from the command line or the configuration. */
   module?: string | undefined;
 }
@@ -35,6 +43,10 @@ export interface CompiledRule {
   ecnOff: boolean;
   strip: boolean;
   module: string | null;
+  /** With `peek`: its clauses. Rows of one rule share it. */
+  peek: CompiledPeek | null;
+  /** With `relay`; null: relayed to its end. */
+  release: Release | null;
 }
 
 /** The kernel program walks the table once for each handshake; this bounds that walk. */
@@ -47,23 +59,6 @@ const settings = {
 } as const;
 export type Setting = keyof typeof settings;
 
-const actionHint = 'Write relay, forward or handle=MODULE.';
-
-/** `relay`, `forward` or `handle=MODULE`, as the command line and the configuration write it. */
-export function parseAction(text: string): { action: Action; module?: string } {
-  if (text === 'relay' || text === 'forward') return { action: text };
-  if (typeof text === 'string' && text.startsWith('handle=') && text.length > 'handle='.length) {
-    return { action: 'handle', module: text.slice('handle='.length) };
-  }
-  if (text === 'handle' || text === 'handle=') {
-    throw new UsageError(
-      `found action ${quote(text)}, which names no module`,
-      'Write handle=MODULE, for example handle=./proxy.mjs.',
-    );
-  }
-  throw unknownAction(text);
-}
-
 /** Rows in the order in which they are to be tried. */
 export function compileRules(rules: readonly RuleInput[]): CompiledRule[] {
   const compiled: CompiledRule[] = [];
@@ -75,6 +70,8 @@ export function compileRules(rules: readonly RuleInput[]): CompiledRule[] {
     const action = checkAction(input.action ?? 'relay');
     const ecnOff = checkSetting('ecn', input.ecn);
     const strip = checkSetting('unsupported', input.unsupported);
+    const peek = compilePeeking(input, action, rule);
+    const release = input.release !== undefined && action === 'relay' ? parseRelease(input.release) : null;
     const rows = ports.length * from.length * to.length;
 
     if (action === 'forward' && (ecnOff || strip)) {
@@ -106,6 +103,8 @@ export function compileRules(rules: readonly RuleInput[]): CompiledRule[] {
             ecnOff,
             strip,
             module: input.module ?? null,
+            peek,
+            release,
           });
         }
       }
@@ -141,11 +140,39 @@ function compileSide(list: readonly string[] | undefined, side: 'from' | 'to'): 
   return list.map(parseCidr).flatMap(withoutMapped);
 }
 
-function checkAction(action: string): Action {
-  const known = actions.find((name) => name === action);
+/** Null: the rule does not peek, and says nothing that only goes with it. */
+function compilePeeking(input: RuleInput, action: Action, rule: number): CompiledPeek | null {
+  if (action === 'peek') {
+    const peek = compilePeek(input);
 
-  if (known) return known;
-  throw unknownAction(action);
+    if (input.release === undefined || mayRelay(peek)) return peek;
+    throw new UsageError(
+      `rule ${rule + 1} says release, but none of its clauses says then: relay, nor does otherwise`,
+      'Leave release out, or let a clause relay.',
+    );
+  }
+  for (const name of ['when', 'otherwise'] as const) {
+    if (input[name] === undefined) continue;
+    throw new UsageError(
+      `rule ${rule + 1} says action ${action} and ${name}, which goes with action peek`,
+      `Leave ${name} out, or write action: peek.`,
+    );
+  }
+  if (input.release !== undefined && action !== 'relay') {
+    throw new UsageError(
+      `rule ${rule + 1} says action ${action} and release, but only what is relayed can be released`,
+      'Leave release out, or let the rule relay.',
+    );
+  }
+  return null;
+}
+
+/** The modules that the rule names: of its action, of its clauses and of `otherwise`. */
+export function modulesOf({ module, when = [], otherwise = 'forward' }: RuleInput): string[] {
+  const outcomes = [...when.map(({ then }) => then), otherwise].filter((outcome) => outcome !== 'handle');
+  const named = [module, ...outcomes.map((outcome) => parseOutcome(outcome).module)];
+
+  return [...new Set(named)].filter((name) => typeof name === 'string');
 }
 
 /** Whether the setting is made. */
@@ -155,14 +182,4 @@ export function checkSetting(name: Setting, value: unknown): boolean {
   if (value === undefined) return false;
   if (value === word) return true;
   throw new UsageError(`found ${name} ${quote(value)}, expected ${word}`, `Leave it out, and ${without}.`);
-}
-
-function unknownAction(action: unknown): UsageError {
-  if (typeof action === 'string' && /^(peek$|steer(=|$))/.test(action)) {
-    return new UsageError(`found action ${quote(action)}, which is not available yet`, actionHint);
-  }
-  return new UsageError(
-    `found action ${quote(action)}, expected relay, forward or handle=MODULE`,
-    actionHint,
-  );
 }

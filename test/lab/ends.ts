@@ -23,7 +23,7 @@ export async function countedEnds(
   const { client4, client6, server4, server6 } = path.lab.addresses;
   const [client, server] = family === 4 ? [client4, server4] : [client6, server6];
   const [rawClient, rawServer] = [path.raw.client[family], path.raw.server[family]];
-  const common = { transcript, family, port };
+  const common = { transcript, family, port, middle: path.agents.middle };
   const atClient = { ...common, end: 'client', agent: path.agents.client, peer: server } as const;
   const atServer = { ...common, end: 'server', agent: path.agents.server, peer: client } as const;
   const ends: LabEnds = {

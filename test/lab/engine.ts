@@ -1,5 +1,6 @@
 import { type ChildProcess, execFile } from 'node:child_process';
 import { readdirSync, readFileSync } from 'node:fs';
+import type { LogEvent } from '../../src/engine/options.js';
 import type { FlowInfo, ReleaseOutcome, Stats } from '../../src/flow/stats.js';
 import type { Lab } from '../../src/lab/index.js';
 import { bin } from './harness.js';
@@ -42,7 +43,7 @@ export class Engine {
   }
 
   /** The events that it has printed. */
-  get events(): { event: string; message?: string }[] {
+  get events(): LogEvent[] {
     return this.#lines.all.map((line) => JSON.parse(line));
   }
 

@@ -2,6 +2,7 @@
 import net from 'node:net';
 import { afterEach, expect, it } from 'vitest';
 import { Counters } from '../../src/engine/counters.js';
+import { FlowEntry } from '../../src/engine/flow-entry.js';
 import { FlowTable } from '../../src/engine/flow-table.js';
 import { Handled } from '../../src/engine/handled.js';
 import { HANDSHAKE_BYTES, KEY_BYTES } from '../../src/engine/layout.js';
@@ -55,10 +56,12 @@ async function handledFlow(clock: () => number): Promise<Rig> {
   const onEnd = () => {
     ended = true;
   };
-  const table = new FlowTable({ flows: -1, handshakes: -1 }, new Takeover(null), counters, onEnd, () => {});
+  // Nothing of the kernel program: no map, and no program to change an entry.
+  const maps = { flows: -1, handshakes: -1 };
+  const table = new FlowTable(maps, 0, new FlowEntry(-1), new Takeover(null), counters, onEnd, () => {});
   const handled = new Handled(new Epoll(), table, clock);
   const identity = new Identity(new Uint8Array(KEY_BYTES), new Uint8Array(HANDSHAKE_BYTES));
-  const flow = new TakenFlow(0, 1, 'key', identity, 'handle');
+  const flow = new TakenFlow(0, 0, 1, 'key', identity, 'handle');
   flow.state = 'handle';
   const ends: Rig['ends'] = [await connection(), await connection()];
   flow.fds[CLIENT] = ends[CLIENT].fd;

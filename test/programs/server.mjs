@@ -4,6 +4,7 @@
 //             the client says what it got. `pauseMs`: reads nothing for so long; `pace`
 //             as for the client.
 //   echo      sends back what it gets
+//   greet     says `greeting` first
 //   short     answers the first bytes with 100 bytes; `closer`: who closes, `server` or `client`
 //   reset     answers the first bytes with a reset
 //   sink      counts how connections end
@@ -63,6 +64,11 @@ const modes = {
       socket.on('close', () => clearInterval(timer));
       seen.accepted.push(sample.at);
     }
+  },
+  greet(socket) {
+    socket.write(options.greeting);
+    socket.on('end', () => socket.end());
+    socket.resume();
   },
   echo(socket) {
     socket.pipe(socket);

@@ -134,6 +134,18 @@ const calls = {
     new Promise((resolve, reject) => {
       execFile('ss', ['-HtinO', filter], (error, stdout) => (error ? reject(error) : resolve(stdout)));
     }),
+  /** Runs nft with these commands; what it prints. */
+  nft: (commands) =>
+    new Promise((resolve, reject) => {
+      const child = execFile('nft', ['-f', '-'], (error, stdout) =>
+        error ? reject(error) : resolve(stdout),
+      );
+      child.stdin.end(commands);
+    }),
+  ip: (...args) =>
+    new Promise((resolve, reject) => {
+      execFile('ip', args, (error, stdout) => (error ? reject(error) : resolve(stdout)));
+    }),
   /** Path MTUs that this host has learned. */
   forgetPaths: () =>
     new Promise((resolve, reject) => {

@@ -1,6 +1,8 @@
 /** The ends of a scenario as ordinary hosts: sockets by system calls, each with its result in the transcript. */
 import type { protocols } from '../../../src/kernel/host_socket.js';
 import type { Agent } from './agent.js';
+import { Link } from './link.js';
+import { Losses } from './losses.js';
 import { type Place, patienceMs } from './place.js';
 import { Socket, seeds } from './socket.js';
 import { Sysctls } from './sysctls.js';
@@ -8,6 +10,11 @@ import { resultText } from './transcript.js';
 
 /** Options set before bind: `{ TCP_MAXSEG: 536 }`; an array for values of two words. */
 export type SocketOptions = Record<string, number | number[]>;
+
+/** A further address of an end. */
+export interface Alias {
+  address: string;
+}
 
 interface SocketKind {
   options?: SocketOptions;
@@ -17,8 +24,8 @@ interface SocketKind {
 }
 
 export interface ConnectOptions extends SocketKind {
-  /** `raw`: the server without a kernel. */
-  to?: 'host' | 'raw';
+  /** `raw`: the server without a kernel; else one of the server's further addresses. */
+  to?: 'host' | 'raw' | Alias;
   /** TCP Fast Open (RFC 7413): so many bytes of the stream go into the SYN, if the kernel has a cookie. */
   fastOpen?: number;
   /** The client's own port; default: the kernel's choice. */
@@ -31,18 +38,29 @@ export interface ConnectOptions extends SocketKind {
 export class Host {
   readonly #open = new Set<number>();
 
+  readonly #aliases: Alias[] = [];
+
   readonly #sysctls: Sysctls;
+  /** What is lost on its way to this end, in sight of its capture. */
+  readonly losses: Losses;
+  readonly link: Link;
 
   constructor(readonly place: Place) {
     this.#sysctls = new Sysctls(place.agent);
+    this.losses = new Losses(place);
+    this.link = new Link(place);
   }
 
   /** Listens on the scenario's port. Options are inherited by what is accepted. */
-  async listen({ backlog = 16, ...kind }: SocketKind & { backlog?: number } = {}): Promise<Listener> {
-    const { agent, address, family, port } = this.place;
+  async listen({
+    backlog = 16,
+    at = this.place,
+    ...kind
+  }: SocketKind & { backlog?: number; at?: Alias } = {}): Promise<Listener> {
+    const { agent, family, port } = this.place;
     const fd = await this.#socket(kind);
     await this.must('setOption', fd, 'SO_REUSEADDR', 1);
-    await this.must('bind', fd, family, address, port);
+    await this.must('bind', fd, family, at.address, port);
     await this.must('listen', fd, backlog);
     this.place.transcript.note(this.place.end, 'listen', '0');
     return new Listener(this, agent, fd);
@@ -51,7 +69,8 @@ export class Host {
   /** Connects to the scenario's port. A refused connection is a result too: see `error`. */
   async connect(options: ConnectOptions = {}): Promise<Socket> {
     const { agent, address, end, family, port, transcript } = this.place;
-    const peer = options.to === 'raw' ? this.place.rawPeer : this.place.peer;
+    const { to = 'host' } = options;
+    const peer = to === 'raw' ? this.place.rawPeer : to === 'host' ? this.place.peer : to.address;
     const fd = await this.#socket(options);
     if (options.fromPort !== undefined) {
       await this.must('setOption', fd, 'SO_REUSEADDR', 1);
@@ -73,6 +92,17 @@ export class Host {
     const result = await agent.call<number>('connect', fd, family, peer, port, flowLabel, ms);
     done(resultText(result));
     return new Socket(this, fd, resultText(result));
+  }
+
+  /** Gives this end so many further addresses, for the rest of the scenario. */
+  async aliases(count: number): Promise<Alias[]> {
+    const { agent, address, family } = this.place;
+    for (let i = 0; i < count; i++) {
+      const each = { address: address.replace(/2$/, String(150 + i)) };
+      this.#aliases.push(each);
+      await agent.call('ip', 'addr', 'add', each.address, 'dev', 'eth0', ...(family === 6 ? ['nodad'] : []));
+    }
+    return [...this.#aliases];
   }
 
   /** Sets sysctls of this end for the rest of the scenario: `sysctl('ipv4/tcp_timestamps', 0)`. */
@@ -108,11 +138,14 @@ export class Host {
   /** Resets what the scenario left open, and puts the sysctls back. */
   async clean(): Promise<void> {
     const { agent } = this.place;
+    await this.losses.end();
     for (const fd of this.#open) {
       await agent.call('setOption', fd, 'SO_LINGER', 1, 0);
       await agent.call('close', fd);
     }
     this.#open.clear();
+    for (const { address } of this.#aliases.splice(0))
+      await agent.call('ip', 'addr', 'del', address, 'dev', 'eth0');
     await this.#sysctls.restore();
   }
 }

@@ -2,6 +2,7 @@
 import { cpSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { callControl } from '../../../src/control/client.js';
 import type { FlowInfo, Stats } from '../../../src/flow/stats.js';
 import { type Lab, labDown, labUp, type Role } from '../../../src/lab/index.js';
@@ -14,9 +15,11 @@ import type { PathConditions } from './scenario.js';
 export type Kind = 'forwarding' | 'desplice' | 'control';
 
 /** Every scenario has a port of its own, of those of its rule. */
-export const firstPorts = { default: 10_000, ecnOff: 26_000, strip: 28_000 } as const;
+export const firstPorts = { default: 10_000, handle: 24_000, ecnOff: 26_000, strip: 28_000 } as const;
+const handler = fileURLToPath(new URL('pass-through.mjs', import.meta.url));
 const rules = `rules:
-  - ports: [10000-25999]
+  - ports: [10000-23999]
+  - { ports: [24000-25999], action: 'handle=${handler}' }
   - { ports: [26000-27999], ecn: off }
   - { ports: [28000-29999], unsupported: strip }
 `;

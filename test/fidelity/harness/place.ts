@@ -7,6 +7,8 @@ export type End = 'client' | 'server';
 export interface Place {
   end: End;
   agent: Agent;
+  /** The router next to it. */
+  middle: Agent;
   transcript: Transcript;
   family: 4 | 6;
   /** This end's own address, and the other's. */

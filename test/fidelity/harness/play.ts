@@ -48,6 +48,7 @@ export class Play {
     const place = (end: EndName) => ({
       end,
       agent: path.agents[end],
+      middle: path.agents.middle,
       transcript: this.transcript,
       family,
       port,
@@ -78,6 +79,8 @@ export class Play {
       this.transcript.note('scenario', 'went', `no further: ${this.stopped}`);
     } finally {
       clearTimeout(timer);
+      // Nothing more is captured, nor asked, without one.
+      for (const end of ends) await this.#hosts[end].link.up();
     }
     await this.#settle();
   }

@@ -4,6 +4,7 @@ import { internetChecksum, tcpChecksum } from '../../../src/wire/checksum.js';
 import { addressOf, parseIp } from '../../../src/wire/ip.js';
 import type { SegmentOptions } from '../../../src/wire/segment.js';
 import { type TcpHeader, tcpFlags } from '../../../src/wire/tcp.js';
+import type { RawPlace } from './place.js';
 
 /** As it came. */
 export interface RawSegment extends TcpHeader {
@@ -97,4 +98,10 @@ export function spoil(packet: Uint8Array, what: 'tcp' | 'ip' | 'data'): void {
   // IPv6 has no checksum of its own header (RFC 8200): the TCP checksum covers what matters of it.
   const at = what === 'data' ? packet.length - 1 : what === 'ip' && v4 ? 10 : v4 ? 36 : 56;
   packet[at] = (packet[at] as number) ^ 0x55;
+}
+
+/** For the next hop, in hexadecimal. */
+export function framed(packet: Uint8Array, { gateway, mac }: RawPlace): string {
+  const type = (packet[0] as number) >> 4 === 4 ? '0800' : '86dd';
+  return `${gateway}${mac}`.replaceAll(':', '') + type + Buffer.from(packet).toString('hex');
 }

@@ -7,7 +7,7 @@ import { parseTcp, tcpFlags } from '../../../src/wire/tcp.js';
 import { buildIcmpError } from './icmp.js';
 import { patternBytes } from './pattern.mjs';
 import type { RawPlace } from './place.js';
-import { finish, flagsOf, type RawSegment, type RawSend, spoil } from './raw-segment.js';
+import { finish, flagsOf, framed, type RawSegment, type RawSend, spoil } from './raw-segment.js';
 
 export class RawHost {
   readonly #connections: RawConnection[] = [];
@@ -20,8 +20,7 @@ export class RawHost {
     options: { port?: number; isn?: number; with?: 'host' | 'raw' } = {},
   ): Promise<RawConnection> {
     const { agent, end, port } = this.place;
-    this.#fd ??= await agent.call<number>('rawOpen', 'eth0');
-    const fd = this.#fd;
+    const fd = await this.#device();
     agent.onFrame(fd, (frame) => {
       for (const connection of this.#connections) connection.hear(frame);
     });
@@ -34,6 +33,16 @@ export class RawHost {
     );
     this.#connections.push(connection);
     return connection;
+  }
+
+  /** Sends from this host's link what a connection of any host has built. */
+  async forge(packet: Uint8Array): Promise<void> {
+    await this.place.agent.call('rawSend', await this.#device(), framed(packet, this.place));
+  }
+
+  async #device(): Promise<number> {
+    this.#fd ??= await this.place.agent.call<number>('rawOpen', 'eth0');
+    return this.#fd;
   }
 
   async clean(): Promise<void> {
@@ -136,9 +145,7 @@ export class RawConnection {
 
   /** Sends any IP packet from this host's link. */
   async sendPacket(packet: Uint8Array): Promise<void> {
-    const type = (packet[0] as number) >> 4 === 4 ? '0800' : '86dd';
-    const link = `${this.place.gateway}${this.place.mac}`.replaceAll(':', '') + type;
-    await this.place.agent.call('rawSend', this.fd, link + Buffer.from(packet).toString('hex'));
+    await this.place.agent.call('rawSend', this.fd, framed(packet, this.place));
   }
 
   /**

@@ -32,8 +32,8 @@ export interface Scenario {
   standard: string;
   families?: readonly (4 | 6)[];
   path?: PathConditions;
-  /** What the rule says besides relay: `ecn: off`, or `unsupported: strip`. */
-  rule?: 'ecnOff' | 'strip';
+  /** What the rule says instead of relay: `handle`, by pass-through.mjs; or besides: `ecn: off`, or `unsupported: strip`. */
+  rule?: 'handle' | 'ecnOff' | 'strip';
   /**
    * How the engine must count it: true: one flow is intercepted (a number: so many), else the one counter that goes up by
    * one: `ecn`, `unsupportedOption.mptcp`, `handshakes.refused`.

@@ -7,7 +7,6 @@ export default scenario({
   standard:
     'RFC 9293 section 3.4: segments arrive in any order, the second piece of data before the ACK of the handshake',
   taken: true,
-  differences: ['sorted-in-the-middle'],
   async run({ rawClient, server, check }) {
     const listener = await server.listen();
     const c = await rawClient.connection();

@@ -6,7 +6,6 @@ export default scenario({
   faults: [43, 46],
   standard: 'RFC 9293 section 3.10.7.4: of segments that overlap, what is new is taken; the very first ones',
   taken: true,
-  differences: ['sorted-in-the-middle'],
   async run({ rawClient, server, check }) {
     const listener = await server.listen();
     const c = await rawClient.connection();

@@ -6,7 +6,7 @@ export default scenario({
   faults: [58],
   standard: 'RFC 9293 section 3.5.3: a RST outside of the window is ignored',
   taken: true,
-  differences: ['challenged-in-the-middle'],
+  differences: ['forged-stays-here'],
   async run({ rawClient, server }) {
     const listener = await server.listen();
     const c = await rawClient.connection();

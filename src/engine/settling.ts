@@ -1,0 +1,101 @@
+/** What was decided on a held connection is done: it goes on as it was, or into two sockets. */
+import { KernelError } from '../kernel/errors.js';
+import { SegmentView } from '../wire/view.js';
+import type { CatchingUp } from './catching-up.js';
+import type { Counters } from './counters.js';
+import { type DirectData, directData } from './direct.js';
+import { type FlowTable, TableFull } from './flow-table.js';
+import { handOver } from './hand-over.js';
+import type { WorkerCounter } from './layout.js';
+import type { FromWorker } from './messages.js';
+import type { Pending } from './pending.js';
+import type { Relaying } from './relaying.js';
+import type { ReleasePolicy } from './release-policy.js';
+import { CLIENT, SERVER, type TakenFlow } from './taken.js';
+import { EcnLost } from './takeover.js';
+
+export class Settling {
+  readonly #view = new SegmentView();
+
+  constructor(
+    readonly table: FlowTable,
+    readonly relaying: Relaying,
+    readonly policy: ReleasePolicy,
+    readonly direct: DirectData,
+    readonly catchingUp: CatchingUp,
+    readonly counters: Counters,
+    readonly post: (message: FromWorker) => void,
+    readonly reinject: (packet: Uint8Array) => void,
+  ) {}
+
+  forward({ packets }: Pending, why: WorkerCounter): void {
+    // The tracker sees them come back without a taken flow, and from then on forwards by itself.
+    for (const packet of packets) this.reinject(packet);
+    this.counters.add(why, 1);
+  }
+
+  /** `peek`: the sockets are made, and `onTaken` says what then. */
+  take(
+    pending: Pending,
+    decision: 'relay' | 'handle' | 'reset' | 'peek',
+    onTaken?: (flow: TakenFlow) => void,
+  ): void {
+    const { identity, packets } = pending;
+    const direct = decision === 'relay' ? directData(identity, packets, this.#view) : null;
+    const skip: [number, number] = [0, 0];
+    if (direct) skip[direct.from] = direct.payload.length;
+    let flow: TakenFlow;
+    try {
+      const action = decision === 'handle' ? 'handle' : 'relay';
+      const first = direct ? (direct.from === CLIENT ? SERVER : CLIENT) : null;
+      flow = this.table.take(identity, pending.keyString, action, skip, first);
+    } catch (error) {
+      if (error instanceof TableFull || error instanceof EcnLost) {
+        this.forward(pending, error instanceof TableFull ? 'tableFull' : 'ecn');
+        return;
+      }
+      this.#logFailure('takeover failed, the flow is forwarded', error);
+      this.forward(pending, 'failed');
+      return;
+    }
+    flow.read = pending.read;
+    flow.seen = pending.seen;
+    flow.module = pending.module;
+    if (decision === 'reset') {
+      this.table.abort(flow);
+      return;
+    }
+    if (direct) {
+      const sent = this.direct.send(flow, direct);
+      try {
+        this.table.complete(flow, skip);
+      } catch (error) {
+        this.#logFailure('half a takeover failed, the flow is reset', error);
+        for (const packet of packets) this.reinject(packet);
+        return;
+      }
+      if (!sent) this.table.abort(flow);
+    } else {
+      for (const packet of packets) this.reinject(packet);
+      this.catchingUp.begin(flow);
+    }
+    // After the first bytes are on their way.
+    onTaken?.(flow);
+    if (decision === 'handle') handOver(flow, this.post);
+    else {
+      this.relaying.watch(flow);
+      this.policy.watch(flow, pending.release, Date.now());
+    }
+  }
+
+  #logFailure(what: string, error: unknown): void {
+    const failure = error instanceof KernelError ? error : null;
+    this.post({
+      type: 'log',
+      level: 'warn',
+      event: 'failed',
+      message: `${what}: ${String(error)}`,
+      ...(failure ? { syscall: failure.syscall, errno: failure.code } : {}),
+    });
+  }
+}
