@@ -70,13 +70,14 @@ export async function releaseAtRandom(
 export async function releasedWhileTalking(
   rig: Rig,
   options: Chatter,
+  withinSeconds = 5,
 ): Promise<{ result: FlowsResult; outcomes: ReleaseOutcome[] }> {
   const { done } = await chatter(rig, options);
   let over = false;
   const result = done.finally(() => {
     over = true;
   });
-  const outcomes = await releaseAtRandom(rig.engine, () => over);
+  const outcomes = await releaseAtRandom(rig.engine, () => over, { withinSeconds });
   return { result: await result, outcomes };
 }
 
