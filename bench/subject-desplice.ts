@@ -12,6 +12,7 @@ async function running(
   process: Background,
   stats: () => Promise<Stats>,
   count: (stats: Stats) => number,
+  control?: string,
 ): Promise<Active> {
   try {
     const line = await process.line(20);
@@ -22,6 +23,7 @@ async function running(
   }
   return {
     pid: process.pid,
+    control,
     async treated() {
       const now = await stats();
       return { count: count(now), detail: `${JSON.stringify(now)} ${process.complaints}` };
@@ -45,12 +47,15 @@ function engine(name: string, ports: string, count: (stats: Stats) => number): S
         new Background(site.inside('middle', argv), name),
         async () => JSON.parse(await run([process.execPath, command, ...ask])) as Stats,
         count,
+        control,
       );
     },
   };
 }
 
 export const desplice = engine('desplice', '80', (stats) => stats.flows.intercepted);
+/** The rows that measure it release its flows, and a flow that was not released does not count. */
+export const released = engine('released', '80', (stats) => stats.flows.released);
 export const desplicedElsewhere = engine('unmatched', '9', (stats) => stats.forwarded.unmatched);
 
 export const decideForward: Subject = {
