@@ -18,14 +18,19 @@
 #include "fragment.h"
 #include "dress.h"
 
-/* How far its end has sent. */
+/* How far its end has sent. Two CPUs may have a segment of it in their hands, and the greater end must stay. */
 static __always_inline void note_end(struct flow *f, const struct packet *p)
 {
-	__u8 me = p->from & 1;
-	__u32 end = p->seq + p->payload + (p->flags & TCP_FIN);
+	__u32 *next = &f->next[p->from & 1], end = p->seq + p->payload + (p->flags & TCP_FIN);
 
-	if (!f->next[me] || (__s32)(end - f->next[me]) > 0)
-		f->next[me] = end;
+	for (int i = 0; i < 4; i++) {
+		__u32 before = *(volatile __u32 *)next;
+
+		if (before && (__s32)(end - before) <= 0)
+			return;
+		if (__sync_val_compare_and_swap(next, before, end) == before)
+			return;
+	}
 }
 
 /* A segment of a taken flow, on its way to the socket that faces its sender. */

@@ -38,7 +38,7 @@ export class HeldSegments {
   /** `next`: for each side, the sequence number at which new data begins. */
   constructor(
     readonly identity: Identity,
-    readonly next: readonly [number, number],
+    public next: readonly [number, number],
     readonly total: HeldTotal,
   ) {}
 
@@ -94,7 +94,8 @@ export class HeldSegments {
       identity.port(from),
       identity.addressOffset(other),
       identity.port(other),
-      this.next[from],
+      // Not less than what our socket expects: it would not look at the acknowledgement (RFC 9293 section 3.10.7.4).
+      view.sequence,
       view.acknowledgement,
       u16(packet, at + 14),
       timestamps,

@@ -31,7 +31,8 @@ interface Wait {
   since: number;
   /** When both ends were last asked for their timestamps; -1: never. */
   asked: number;
-  acknowledged: boolean;
+  /** All that was on its way when the hold began has arrived. */
+  settled: boolean;
   readonly told: ((outcome: Release) => void)[];
 }
 
@@ -70,7 +71,7 @@ export class Releasing {
       told({ result: 'refused', reason: unfit });
       return;
     }
-    const wait: Wait = { flow, deadline, since: -1, asked: -1, acknowledged: false, told: [told] };
+    const wait: Wait = { flow, deadline, since: -1, asked: -1, settled: false, told: [told] };
     this.#waits.set(flow, wait);
     this.#check(wait, now);
   }
@@ -131,26 +132,32 @@ export class Releasing {
 
   #hold(wait: Wait, now: number): void {
     const { flow } = wait;
-    const { identity } = flow;
-    if (!this.entry.change(identity, Live.SIDES, Live.CATCHING_UP | Live.RELEASING)) return;
-    const next = ([CLIENT, SERVER] as const).map(
-      (side) => this.entry.next(side) || (identity.sides[side].isn + 1 + flow.directions[side].bytes) >>> 0,
-    ) as [number, number];
-    flow.held = new HeldSegments(identity, next, this.#total);
+    if (!this.entry.change(flow.identity, Live.SIDES, Live.CATCHING_UP | Live.RELEASING)) return;
+    flow.held = new HeldSegments(flow.identity, this.#next(flow), this.#total);
     wait.since = now;
+  }
+
+  /** Where new data of each side begins, by the entry as it was last seen. */
+  #next(flow: TakenFlow): [number, number] {
+    const of = (side: Side): number =>
+      this.entry.next(side) || (flow.identity.sides[side].isn + 1 + flow.directions[side].bytes) >>> 0;
+    return [of(CLIENT), of(SERVER)];
   }
 
   /** What keeps the flow from being released now; null: nothing did. */
   #lacking(wait: Wait, now: number): string | null {
     const { flow } = wait;
+    if (now - wait.since < SETTLED_MS && now >= wait.since) return 'it was held just now';
+    if (!wait.settled) {
+      wait.settled = true;
+      // What was passing the tracker when the hold began has been counted by now.
+      if (this.entry.change(flow.identity, 0, 0)) (flow.held as HeldSegments).next = this.#next(flow);
+      this.direct.acknowledgeNow(flow);
+    }
     for (const side of [CLIENT, SERVER] as const) {
       const { queued, pending } = flow.directions[side];
       const waiting = queued + (pending?.length ?? 0) + unread(flow.fds[side]);
       if (waiting > 0) return `${waiting} bytes from the ${nameOf(side)} are still here`;
-    }
-    if (!wait.acknowledged) {
-      wait.acknowledged = true;
-      this.direct.acknowledgeNow(flow);
     }
     for (const side of [CLIENT, SERVER] as const) {
       // An acknowledgement that is put off (RFC 9293 section 3.8.6.3) would never be sent.
@@ -158,7 +165,6 @@ export class Releasing {
       const waiting = unacknowledged(flow.fds[side]);
       if (waiting > 0) return `the ${nameOf(side)} has not acknowledged ${waiting} bytes`;
     }
-    if (now - wait.since < SETTLED_MS && now >= wait.since) return 'it was held just now';
     try {
       return this.#mirror(wait, now);
     } catch (error) {
@@ -189,7 +195,6 @@ export class Releasing {
     for (const side of [CLIENT, SERVER] as const) {
       const next = this.entry.next(side);
       const received = side === CLIENT ? fromClient : fromServer;
-      // Two CPUs may have written `next` at once, so that it may also be less.
       const hole = (next !== 0 && ((next - received) | 0) > 0) || receiveMemory(flow.fds[side]) > 0;
       if (hole) lacking = `data of the ${nameOf(side)} lies behind a hole`;
     }

@@ -39,10 +39,9 @@ it.each(['IPv4', 'IPv6'])('%s: 1,000 busy flows, released at random moments', as
   const before = await rig.engine.stats();
   const flows = 1000;
   const talk = { hosts: [addressOf(family)], flows, bytes: 150_000, gapMs: 300 };
-  // One that takes long, on a machine that is busy, must not hold up the others' turn.
-  const { result, outcomes } = await releasedWhileTalking(rig, talk, 1);
+  const { result, outcomes } = await releasedWhileTalking(rig, talk);
   expect(result).toMatchObject({ ok: flows, failed: {} });
-  await expectNoTrace(rig, before, tally(outcomes), 0.8 * flows);
+  await expectNoTrace(rig, before, tally(outcomes), 0.9 * flows);
 });
 
 it('streams in both directions are released in their middle', async () => {
