@@ -23,6 +23,8 @@ const SETTLED_MS = 2;
  *  (tcp_invalid_ratelimit). */
 const ASK_AGAIN_MS = 510;
 const SWEEP_MS = 2;
+/** How long a hole may wait to be filled while what lies behind it is held. */
+const HOLE_MS = 50;
 
 interface Wait {
   flow: TakenFlow;
@@ -33,6 +35,8 @@ interface Wait {
   asked: number;
   /** All that was on its way when the hold began has arrived. */
   settled: boolean;
+  /** Since when data of each side lies behind a hole; -1: none does. */
+  readonly holes: [number, number];
   readonly told: ((outcome: Release) => void)[];
 }
 
@@ -71,7 +75,15 @@ export class Releasing {
       told({ result: 'refused', reason: unfit });
       return;
     }
-    const wait: Wait = { flow, deadline, since: -1, asked: -1, settled: false, told: [told] };
+    const wait: Wait = {
+      flow,
+      deadline,
+      since: -1,
+      asked: -1,
+      settled: false,
+      holes: [-1, -1],
+      told: [told],
+    };
     this.#waits.set(flow, wait);
     this.#check(wait, now);
   }
@@ -182,8 +194,19 @@ export class Releasing {
       facingClient.send !== facingServer.receive || facingServer.send !== facingClient.receive
         ? 'the sockets do not mirror each other: bytes were added or left out'
         : this.#leave(wait, facingClient.receive, facingServer.receive, now);
-    if (lacking !== null) for (const fd of fds) leaveRepair(fd);
+    if (lacking === null) return null;
+    for (const fd of fds) leaveRepair(fd);
+    this.#showHoles(wait, now);
     return lacking;
+  }
+
+  /** A sender only knows of a hole by what was received behind it (SACK, or three duplicates): so that has to be. */
+  #showHoles({ flow, holes }: Wait, now: number): void {
+    for (const side of [CLIENT, SERVER] as const) {
+      if (holes[side] < 0 || now - holes[side] < HOLE_MS) continue;
+      holes[side] = -1;
+      for (const packet of (flow.held as HeldSegments).takeOf(side)) this.reinject(packet);
+    }
   }
 
   /** Both sockets are in repair mode, in which close() is silent. Returns what keeps them, or null. */
@@ -195,8 +218,10 @@ export class Releasing {
     for (const side of [CLIENT, SERVER] as const) {
       const next = this.entry.next(side);
       const received = side === CLIENT ? fromClient : fromServer;
-      const hole = (next !== 0 && ((next - received) | 0) > 0) || receiveMemory(flow.fds[side]) > 0;
-      if (hole) lacking = `data of the ${nameOf(side)} lies behind a hole`;
+      if ((next !== 0 && ((next - received) | 0) > 0) || receiveMemory(flow.fds[side]) > 0) {
+        lacking = `data of the ${nameOf(side)} lies behind a hole`;
+        if (wait.holes[side] < 0) wait.holes[side] = now;
+      } else wait.holes[side] = -1;
     }
     lacking ??= this.#clocks(wait, now);
     if (lacking !== null) {
