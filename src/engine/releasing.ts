@@ -18,18 +18,18 @@ import { Has, Live } from './layout.js';
 import { CLIENT, SERVER, type Side, type TakenFlow } from './taken.js';
 
 /** A packet that had passed the tracker when the hold began has long met its socket. */
-const SETTLED_MS = 2;
+const SETTLED_MS = 1;
 /** How long an end may take to answer when it is asked for its timestamp; Linux answers one such question in half a second
  *  (tcp_invalid_ratelimit). */
 const ASK_AGAIN_MS = 510;
-const SWEEP_MS = 2;
+const SWEEP_MS = 1;
 /** How long a hole may wait to be filled while what lies behind it is held. */
 const HOLE_MS = 50;
 
 interface Wait {
   flow: TakenFlow;
   deadline: number;
-  /** When the hold began; -1: not yet. */
+  /** When the hold began, by the clock that counts fractions of a millisecond; -1: not yet. */
   since: number;
   /** When both ends were last asked for their timestamps; -1: never. */
   asked: number;
@@ -136,17 +136,17 @@ export class Releasing {
       this.#abandon(flow, unfit);
       return;
     }
-    if (wait.since < 0 && !this.catchingUp.has(flow)) this.#hold(wait, now);
+    if (wait.since < 0 && !this.catchingUp.has(flow)) this.#hold(wait);
     const lacking =
       wait.since < 0 ? 'what was held at its takeover is not delivered' : this.#lacking(wait, now);
     if (lacking !== null && now >= wait.deadline) this.#abandon(flow, `not in time: ${lacking}`);
   }
 
-  #hold(wait: Wait, now: number): void {
+  #hold(wait: Wait): void {
     const { flow } = wait;
     if (!this.entry.change(flow.identity, Live.SIDES, Live.CATCHING_UP | Live.RELEASING)) return;
     flow.held = new HeldSegments(flow.identity, this.#next(flow), this.#total);
-    wait.since = now;
+    wait.since = performance.now();
   }
 
   /** Where new data of each side begins, by the entry as it was last seen. */
@@ -159,7 +159,7 @@ export class Releasing {
   /** What keeps the flow from being released now; null: nothing did. */
   #lacking(wait: Wait, now: number): string | null {
     const { flow } = wait;
-    if (now - wait.since < SETTLED_MS && now >= wait.since) return 'it was held just now';
+    if (performance.now() - wait.since < SETTLED_MS) return 'it was held just now';
     if (!wait.settled) {
       wait.settled = true;
       // What was passing the tracker when the hold began has been counted by now.
