@@ -89,6 +89,14 @@ export const rows: Row[] = [
     measure: (bench) => connections(bench, 2),
   },
   {
+    name: 'keep',
+    title: 'new connections, no port used twice, with and without --keep',
+    subjects: ['desplice', 'kept'],
+    metrics: [rate],
+    goals: [{ metric: 'connections', subject: 'kept', atLeast: true, factor: 0.9, base: 'desplice' }],
+    measure: (bench) => connections(bench, 2),
+  },
+  {
     name: 'reused',
     title: 'new connections for 20 s, ports used again',
     subjects: contenders,

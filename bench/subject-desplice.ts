@@ -34,14 +34,19 @@ async function running(
   };
 }
 
-function engine(name: string, ports: string, count: (stats: Stats) => number): Subject {
+function engine(
+  name: string,
+  ports: string,
+  count: (stats: Stats) => number,
+  flags: readonly string[] = [],
+): Subject {
   return {
     name,
     async activate(site: Site, directory: string) {
       const control = join(directory, 'desplice.sock');
       const interfaces = ['-i', site.toClient, '-i', site.toServer];
       const argv = [process.execPath, command, 'run', ...interfaces, '-p', ports, '--workers', '1'];
-      argv.push('--drain', '1', '--control', control);
+      argv.push('--drain', '1', '--control', control, ...flags);
       const ask = ['stats', '--json', '--control', control];
       return running(
         new Background(site.inside('middle', argv), name),
@@ -54,6 +59,8 @@ function engine(name: string, ports: string, count: (stats: Stats) => number): S
 }
 
 export const desplice = engine('desplice', '80', (stats) => stats.flows.intercepted);
+/** Its flows would outlive it. */
+export const kept = engine('kept', '80', (stats) => stats.flows.intercepted, ['--keep']);
 /** The rows that measure it release its flows, and a flow that was not released does not count. */
 export const released = engine('released', '80', (stats) => stats.flows.released);
 export const desplicedElsewhere = engine('unmatched', '9', (stats) => stats.forwarded.unmatched);
