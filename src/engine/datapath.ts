@@ -81,8 +81,8 @@ export class Datapath {
       this.keeping.maps = { ...maps, rule_banks: map('rule_banks'), fragments: map('fragments') };
     }
     this.#config = new DataView(mmapShared(this.maps.config, Config.bytes));
-    // Another engine was killed, perhaps while it made a socket.
-    for (let i = 0; i < MAX_WORKERS; i++) this.#config.setUint32(Config.making + 4 * i, 0, true);
+    // Another engine was killed, perhaps while it wrote a packet.
+    for (let i = 0; i < MAX_WORKERS; i++) this.#config.setUint32(Config.writing + 4 * i, 0, true);
   }
 
   /** The program that changes a flow's entry. */

@@ -6,7 +6,16 @@
 import koffi from 'koffi';
 import { check, libc } from './ffi.js';
 import { discard } from './repair.js';
-import { bind, close, SOL_SOCKET, setNoDelay, setTransparent, setUrgentInline, tcpSocket } from './socket.js';
+import {
+  bind,
+  close,
+  SOL_SOCKET,
+  setNoDelay,
+  setTransparent,
+  setTtl,
+  setUrgentInline,
+  tcpSocket,
+} from './socket.js';
 
 const SO_ATTACH_FILTER = 26;
 const SOCK_NONBLOCK_CLOEXEC = 0o2004000;
@@ -43,9 +52,12 @@ export interface Listener {
   readonly port: number;
 }
 
+/** What most stacks begin with (RFC 1700), less this hop: then the egress program has nothing to change in the IP header. */
+const USUAL_TTL = 63;
+
 /**
  * Listens on the loopback, at a port of the kernel's choice. Only packets with `mark` reach it and the sockets that it
- * makes: these inherit the filter, and being transparent, without Nagle's delay, with urgent data in line.
+ * makes: these inherit the filter, the TTL, and being transparent, without Nagle's delay, with urgent data in line.
  */
 export function openListener(family: 4 | 6, mark: number, mask: number): Listener {
   const fd = tcpSocket(family);
@@ -53,6 +65,7 @@ export function openListener(family: 4 | 6, mark: number, mask: number): Listene
     setTransparent(fd, family);
     setUrgentInline(fd);
     setNoDelay(fd);
+    setTtl(fd, family, USUAL_TTL);
     const filter = markFilter(mark, mask);
     check(
       attachFilterCall(fd, SOL_SOCKET, SO_ATTACH_FILTER, { len: filter.length / 8, filter }, 16),

@@ -52,10 +52,9 @@ export function survey(predecessor: Predecessor, table: KeptTable, flows: number
       table.setState(at, SlotState.FREE);
       // Without an entry it was not ours yet, or not any more: its sockets go silently, with all that are in no slot.
       if (!taken) continue;
-      // Both closed: it was over and had been counted.
-      if (keeper && sockets.every((inode) => !inode)) continue;
       if (state === SlotState.HANDLE) result.handled++;
-      else result.lost++;
+      // One that was being closed has been counted already.
+      else if (!keeper) result.lost++;
       for (const inode of sockets) if (inode) broken.add(inode);
     }
   }
