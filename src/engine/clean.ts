@@ -1,5 +1,6 @@
 /** Removes what an engine that was killed has left in this network namespace. */
-import { lockNamespace, removeFilters } from './datapath.js';
+import { lockNamespace } from './datapath.js';
+import { removeFilters } from './filters.js';
 import { findPredecessors, resetKeepers } from './keep/predecessors.js';
 import { links, removeLocalDelivery, restoreSettings } from './system.js';
 

@@ -1,8 +1,7 @@
 /** The kernel side of the engine: the program, its maps, where it is attached, and how it is told the rules. */
-import { execFileSync } from 'node:child_process';
 import net from 'node:net';
 import { fileURLToPath } from 'node:url';
-import { attach, BpfObject, detach, Hook, mapUpdate, removeClsact, sumPerCpu } from '../kernel/bpf.js';
+import { attach, BpfObject, Hook, mapUpdate, sumPerCpu } from '../kernel/bpf.js';
 import { KernelError } from '../kernel/errors.js';
 import { mmapShared } from '../kernel/ffi.js';
 import { interfaceIndex } from '../kernel/netdev.js';
@@ -10,8 +9,10 @@ import { close } from '../kernel/socket.js';
 import { openTun } from '../kernel/tun.js';
 import type { CompiledRule } from '../policy/rules.js';
 import { EngineError } from './errors.js';
+import { removeFilters } from './filters.js';
 import { Keeping } from './keep/keeping.js';
 import { Config, kernelCounters, MAX_RULES, MAX_WORKERS, RULE_BYTES, Setting } from './layout.js';
+import { optionNames } from './option-names.js';
 import type { LogEvent } from './options.js';
 import {
   addLocalDelivery,
@@ -259,46 +260,6 @@ export class Datapath {
     for (const held of this.#locks) held.close();
   }
 }
-
-/** Options that two ordinary sockets cannot carry, by their kinds at IANA; an offer of AccECN by flags alone counts as 172. */
-const optionNames: Record<number, string> = {
-  2: 'tinyMss',
-  19: 'md5',
-  29: 'tcpAo',
-  30: 'mptcp',
-  34: 'fastOpen',
-  69: 'eno',
-  172: 'accEcn',
-  174: 'accEcn',
-  253: 'experimental',
-  254: 'experimental',
-  // Behind the kinds of TCP: what the IP header holds.
-  256: 'ipOptions',
-  257: 'extensionHeaders',
-};
-
-/** Takes our programs off an interface, and the clsact qdisc with them when nobody else uses it. */
-export function removeFilters(ifindex: number, ifname: string): boolean {
-  const ingress = detach(ifindex, Hook.ingress);
-  const egress = detach(ifindex, Hook.egress);
-  if (!ingress && !egress) return false;
-  const inUse = (hook: string) => {
-    try {
-      return tcFilters(ifname, hook) > 0;
-    } catch {
-      return true;
-    }
-  };
-  if (!inUse('ingress') && !inUse('egress')) removeClsact(ifindex);
-  return true;
-}
-
-function tcFilters(ifname: string, hook: string): number {
-  return (JSON.parse(tc('-j', 'filter', 'show', 'dev', ifname, hook) || '[]') as unknown[]).length;
-}
-
-const tc = (...args: string[]): string =>
-  execFileSync('tc', args, { encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] });
 
 /**
  * One engine a network namespace, since rules, routes and sysctls are the namespace's. An abstract Unix socket belongs
