@@ -91,5 +91,5 @@ async function flood(options: object, frames: number): Promise<{ sockets: number
 }
 
 async function stillThere(held: Program): Promise<void> {
-  expect(await held.report()).toEqual({ ended: [] });
+  expect(await held.report()).toMatchObject({ ended: [] });
 }
