@@ -27,7 +27,7 @@ export class LocalEnd implements End {
     readonly address: string,
     ports: Ports,
   ) {
-    const { tap, why } = Wiretap.open(ports);
+    const { tap, why } = Wiretap.open('client', ports);
     this.#tap = tap;
     this.unprivileged = why;
     if (tap) tap.onPacket = this.#hear;

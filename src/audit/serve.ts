@@ -42,7 +42,7 @@ export class AuditServer {
   }
 
   static async start(options: ServeOptions): Promise<AuditServer> {
-    const { tap, why } = Wiretap.open(options.ports);
+    const { tap, why } = Wiretap.open('server', options.ports);
     const server = new AuditServer(options, tap, why);
     const { listen, controlPort } = options;
     try {

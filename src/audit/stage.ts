@@ -78,43 +78,50 @@ export class Stage {
     return { c, s, listener };
   }
 
-  async rawClient(isn = 1_000_000): Promise<RawConnection> {
+  async rawClient({ at = 0, isn = 1_000_000 } = {}): Promise<RawConnection> {
     const { client } = this.ends;
     const opened = await client.call<Opened>('mute', this.family, client.address, 0);
     if (opened.error) throw new Error(`taking a port at the client: ${opened.error}`);
     this.#handles.push({ end: client, handle: opened.handle });
-    return this.#connection('client', opened.local.port, this.target, isn);
+    return this.#connection('client', this.port + at, opened.local.port, this.target, isn);
   }
 
-  async rawServer(isn = 3_000_000): Promise<RawConnection> {
+  async rawServer({ at = 0, isn = 3_000_000 } = {}): Promise<RawConnection> {
     const { client } = this.ends;
-    await this.muteServer();
-    return this.#connection('server', this.port, client.address, isn);
+    await this.muteServer(at);
+    const port = this.port + at;
+    return this.#connection('server', port, port, client.address, isn);
   }
 
   /** Takes the case's port at the server, where nothing answers then. */
-  async muteServer(): Promise<void> {
+  async muteServer(at = 0): Promise<void> {
     const { server } = this.ends;
-    const opened = await server.call<Opened>('mute', this.family, server.address, this.port);
-    if (opened.error) throw new Error(`taking port ${this.port} at the server: ${opened.error}`);
+    const opened = await server.call<Opened>('mute', this.family, server.address, this.port + at);
+    if (opened.error) throw new Error(`taking port ${this.port + at} at the server: ${opened.error}`);
     this.#handles.push({ end: server, handle: opened.handle });
   }
 
-  async #connection(side: Side, own: number, peer: string, isn: number): Promise<RawConnection> {
+  async #connection(
+    side: Side,
+    port: number,
+    own: number,
+    peer: string,
+    isn: number,
+  ): Promise<RawConnection> {
     const end = this.ends[side];
     const place = {
       end: side,
       address: end.address,
       peer,
-      port: this.port,
+      port,
       transmit: (packet: Uint8Array) => end.transmit(packet),
       begin: () => () => {},
     };
     const connection = new RawConnection(place, own, isn);
     this.#raw.push(connection);
-    const mine = this.#raw.filter((each) => each.place.end === side);
-    this.#heard.get(side)?.add(this.port);
-    await end.hear(this.port, (packet, gsoSize) => {
+    const mine = this.#raw.filter(({ place }) => place.end === side && place.port === port);
+    this.#heard.get(side)?.add(port);
+    await end.hear(port, (packet, gsoSize) => {
       for (const each of mine) each.hear(packet, gsoSize);
     });
     return connection;

@@ -4,6 +4,7 @@ import { rawIpSocket, sendIp } from '../kernel/raw_ip.js';
 import { close } from '../kernel/socket.js';
 import { packetOf } from '../timeline/packet.js';
 import { LinkType } from '../timeline/pcap.js';
+import type { Side } from './socket.js';
 
 /** One packet of a conversation, as it goes over the control connection: the beginning, and its whole length. */
 export interface Tapped {
@@ -34,16 +35,19 @@ export class Wiretap {
   #timer: NodeJS.Timeout | undefined;
   onPacket: PacketListener = () => {};
 
-  private constructor(readonly ports: Ports) {
+  private constructor(
+    readonly side: Side,
+    readonly ports: Ports,
+  ) {
     this.#fd = captureSocket();
     this.#raw = { 4: rawIpSocket(4), 6: rawIpSocket(6) };
     this.#turn();
   }
 
   /** Null, and why, where the kernel does not let us. */
-  static open(ports: Ports): { tap: Wiretap | null; why: string } {
+  static open(side: Side, ports: Ports): { tap: Wiretap | null; why: string } {
     try {
-      return { tap: new Wiretap(ports), why: '' };
+      return { tap: new Wiretap(side, ports), why: '' };
     } catch (error) {
       return { tap: null, why: error instanceof Error ? error.message : String(error) };
     }
@@ -85,7 +89,7 @@ export class Wiretap {
   #hear(captured: Captured): void {
     const { packet, outgoing, gsoSize } = captured;
     const time = Math.round((performance.timeOrigin + performance.now()) * 1000);
-    const port = this.#portOf(packet, time);
+    const port = this.#portOf(packet, time, outgoing);
     if (port === null) return;
     let kept = this.#kept.get(port);
     if (!kept) {
@@ -99,15 +103,20 @@ export class Wiretap {
     if (!outgoing) this.onPacket(packet, captured, port);
   }
 
-  /** The server's port in it: of the segment, or of the one that an ICMP error quotes. */
-  #portOf(bytes: Uint8Array, time: number): number | null {
+  /**
+   * The server's port in it: of the segment, or of the one that an ICMP error quotes. The client's may lie in the same range, and
+   * which is which follows from the direction; on the loopback everything comes in.
+   */
+  #portOf(bytes: Uint8Array, time: number, outgoing: boolean): number | null {
     const packet = packetOf({ time, bytes, length: bytes.length }, LinkType.raw);
     if (!packet) return null;
     const { content } = packet;
-    const ports = content.kind === 'tcp' ? content : content.kind === 'icmp' ? content.quoted : null;
-    if (!ports) return null;
     const ours = (port: number) => port >= this.ports.first && port <= this.ports.last;
-    if (ours(ports.destinationPort)) return ports.destinationPort;
-    return ours(ports.sourcePort) ? ports.sourcePort : null;
+    const pick = (first: number, second: number) => (ours(first) ? first : ours(second) ? second : null);
+    if (content.kind !== 'tcp' && content.kind !== 'icmp') return null;
+    // An error goes the other way than what it quotes.
+    const toServer = (this.side === 'client') === (content.kind === 'tcp' ? outgoing : !outgoing);
+    const { sourcePort, destinationPort } = content.kind === 'tcp' ? content : content.quoted;
+    return toServer ? pick(destinationPort, sourcePort) : pick(sourcePort, destinationPort);
   }
 }

@@ -4,11 +4,16 @@ import type { SegmentOptions } from '../../wire/segment.js';
 import { NotTested } from '../case.js';
 import type { RawConnection } from '../raw-connection.js';
 import { flagsOf, type RawSegment, type RawSend } from '../raw-segment.js';
+import type { Socket } from '../socket.js';
 import type { Stage } from '../stage.js';
 
 export interface Opening {
   syn?: RawSend & { letters?: string };
   synAck?: RawSend & { letters?: string };
+  /** Which of the case's ports. */
+  at?: number;
+  /** Of every packet of the client. */
+  change?: (packet: Uint8Array) => Uint8Array;
 }
 
 /** As Linux sends them. */
@@ -27,9 +32,10 @@ export interface Talk {
  * Each end answers as soon as it hears: a box that answers the SYN itself and only then asks the server gets as far as one that
  * forwards.
  */
-export async function shakeHands(stage: Stage, { syn = {}, synAck = {} }: Opening = {}): Promise<Talk> {
-  const s = await stage.rawServer();
-  const c = await stage.rawClient();
+export async function shakeHands(stage: Stage, { syn = {}, synAck = {}, at = 0, change }: Opening = {}): Promise<Talk> {
+  const s = await stage.rawServer({ at });
+  const c = await stage.rawClient({ at });
+  if (change) c.change = change;
   const server = async () => {
     const came = await s.hears();
     if (came) await s.send(synAck.letters ?? 'S.', { options: usual, ...synAck });
@@ -47,15 +53,43 @@ export async function shakeHands(stage: Stage, { syn = {}, synAck = {} }: Openin
 }
 
 /** The same, where the case is about what comes later. */
-export async function connectedTalk(stage: Stage, opening: Opening = {}): Promise<Talk & Required<Talk>> {
-  const talk = await shakeHands(stage, opening);
-  if (!talk.syn || !talk.synAck || !(talk.synAck.flags & flagsOf('S'))) {
-    throw new NotTested('no handshake came about', {
-      client: segmentText(talk.synAck),
-      server: segmentText(talk.syn),
-    });
-  }
-  return talk;
+export async function connectedTalk(stage: Stage, opening: Opening = {}): Promise<ConnectedTalk> {
+  const { c, s, syn, synAck } = await shakeHands(stage, opening);
+  if (syn && synAck && synAck.flags & flagsOf('S')) return { c, s, syn, synAck };
+  throw new NotTested('no handshake came about', { client: segmentText(synAck), server: segmentText(syn) });
+}
+
+export interface ConnectedTalk extends Talk {
+  syn: RawSegment;
+  synAck: RawSegment;
+}
+
+/** An ordinary client and a server by hand. */
+export async function rawServerTalk(
+  stage: Stage,
+  options: SegmentOptions = usual,
+  send: RawSend = {},
+): Promise<{ c: Socket; s: RawConnection }> {
+  const s = await stage.rawServer();
+  const connecting = stage.connect();
+  await s.open(options, send);
+  const c = await connecting;
+  if (c.error) throw new NotTested(`no connection came about: ${c.error}`);
+  return { c, s };
+}
+
+/** A client by hand and an ordinary server. */
+export async function rawClientTalk(
+  stage: Stage,
+  options: SegmentOptions = usual,
+  send: RawSend = {},
+): Promise<{ c: RawConnection; s: Socket }> {
+  const listener = await stage.listen();
+  const c = await stage.rawClient();
+  await c.open(options, send);
+  const s = await listener.accept();
+  if (s.error) throw new NotTested(`the server accepted no connection: ${s.error}`);
+  return { c, s };
 }
 
 /** Sends so many bytes, which the other end acknowledges as they come; whether they came. */
@@ -89,3 +123,6 @@ export function segmentText(segment: RawSegment | undefined): string {
   const length = segment.payload.length > 0 ? ` ${segment.payload.length} bytes` : '';
   return `${flagLetters(segment.flags)} ttl ${segment.ip.ttl}${length}${options ? ` <${options}>` : ''}`;
 }
+
+/** How far behind the start of its sender's numbers: `relativeTo(segment.seq, connection.peerIsn)`. */
+export const relativeTo = (seq: number, isn: number | undefined): number => (seq - (isn ?? seq)) | 0;
