@@ -2,6 +2,8 @@ import { writeFileSync } from 'node:fs';
 import { Command, InvalidArgumentError, Option } from 'commander';
 import { type AuditCase, type Group, groups } from '../audit/case.js';
 import { catalogue } from '../audit/catalogue.js';
+import { htmlReport } from '../audit/html.js';
+import { junitReport } from '../audit/junit.js';
 import { AuditError } from '../audit/protocol.js';
 import { jsonReport, textReport, verdictLine } from '../audit/report.js';
 import { runAudit } from '../audit/runner.js';
@@ -115,10 +117,25 @@ async function run(address: string, flags: RunFlags): Promise<void> {
     cases,
     progress: (result, done, of) => process.stderr.write(`${done}/${of}  ${verdictLine(result)}\n`),
   });
+  if (flags.report) save(flags.report, htmlReport(audit, readVersion(), new Date()));
+  if (flags.junit) save(flags.junit, junitReport(audit));
   if (flags.json) printJson(jsonReport(audit));
   else process.stdout.write(textReport(audit));
   if (audit.broken) throw audit.broken;
   if (audit.results.some(({ verdict }) => verdict === 'wrong')) throw new Exit(1);
+}
+
+function save(file: string, text: string): void {
+  try {
+    writeFileSync(file, text);
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    throw new AuditError(
+      'WRITE',
+      `writing ${file}: ${code}`,
+      'name a file in a folder that is there and can be written',
+    );
+  }
 }
 
 function chosen({ group, case: ids }: RunFlags): AuditCase[] {
@@ -162,6 +179,3 @@ function portsOf(text: string): Ports {
   if (first >= 1 && last <= 65_535 && last - first >= 15) return { first, last };
   throw new InvalidArgumentError('Expected a range of at least 16 ports, such as 7410-7609.');
 }
-
-void writeFileSync;
-void AuditError;

@@ -122,7 +122,9 @@ export const handshake: AuditCase[] = [
     sent: 'a SYN with the three reserved bits set',
     async run(stage) {
       const reserved = 0x0e;
-      const { c, s, syn, synAck } = await shakeHands(stage, { change: (packet) => withBits(packet, reserved) });
+      const { c, s, syn, synAck } = await shakeHands(stage, {
+        change: (packet) => withBits(packet, reserved),
+      });
       c.change = s.change = (packet) => packet;
       const came = syn ? (syn.packet[syn.ip.headerLength + 12] as number) & reserved : 0;
       return found(
@@ -156,7 +158,10 @@ export const handshake: AuditCase[] = [
       const acknowledged = (synAck.ack - c.isn - 1) | 0;
       if (acknowledged <= 0) await c.send('P.', { seq: 1, length: 50 });
       await s.receive(51);
-      const seen = { client: `${acknowledged} bytes acknowledged by the SYN-ACK`, server: `${s.received - 1} bytes` };
+      const seen = {
+        client: `${acknowledged} bytes acknowledged by the SYN-ACK`,
+        server: `${s.received - 1} bytes`,
+      };
       return found(seen, [
         s.received < 51 && (acknowledged > 0 ? 'data was acknowledged and lost' : 'the data did not arrive'),
         s.received > 51 && 'the data arrived twice',
@@ -264,11 +269,18 @@ export const handshake: AuditCase[] = [
       if (!syn || !synAck || !(synAck.flags & flagsOf('S'))) {
         return found({ client: segmentText(synAck), server: segmentText(syn) }, 'no handshake came about');
       }
-      const seen = { client: `SYN-ACK ${synAck.seq}, sent ${s.isn}`, server: `SYN ${syn.seq}, sent ${c.isn}` };
-      return found(seen, [], [
-        syn.seq !== c.isn && 'the sequence number of the client was changed',
-        synAck.seq !== s.isn && 'the sequence number of the server was changed',
-      ]);
+      const seen = {
+        client: `SYN-ACK ${synAck.seq}, sent ${s.isn}`,
+        server: `SYN ${syn.seq}, sent ${c.isn}`,
+      };
+      return found(
+        seen,
+        [],
+        [
+          syn.seq !== c.isn && 'the sequence number of the client was changed',
+          synAck.seq !== s.isn && 'the sequence number of the server was changed',
+        ],
+      );
     },
   },
 ];
@@ -281,4 +293,3 @@ function withBits(packet: Uint8Array, bits: number): Uint8Array {
   changed[at + 12] = (changed[at + 12] as number) | bits;
   return finish(changed, {});
 }
-

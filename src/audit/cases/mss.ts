@@ -34,9 +34,13 @@ function mirrored(who: 'client' | 'server'): AuditCase {
       const seen = { client: `said ${values.join(' and ')}`, server: `heard ${text}` };
       return found(
         who === 'client' ? seen : { client: seen.server, server: seen.client },
-        heard.map((mss, i) => mss > (values[i] as number) && `the ${other} heard ${mss}, and ${values[i]} was said`),
+        heard.map(
+          (mss, i) => mss > (values[i] as number) && `the ${other} heard ${mss}, and ${values[i]} was said`,
+        ),
         heard.map((mss, i) =>
-          mss < 0 ? 'the MSS was taken out' : mss < (values[i] as number) && `clamped from ${values[i]} to ${mss}`,
+          mss < 0
+            ? 'the MSS was taken out'
+            : mss < (values[i] as number) && `clamped from ${values[i]} to ${mss}`,
         ),
       );
     },
@@ -53,7 +57,8 @@ function fitting(who: 'client' | 'server'): AuditCase {
     by: 'raw',
     right: `no segment to the ${who} carries more than it said`,
     standard: 'RFC 9293 section 3.7.1 (MUST-16)',
-    consequence: 'segments are dropped by whoever cannot take them, and the connection stalls once much is sent',
+    consequence:
+      'segments are dropped by whoever cannot take them, and the connection stalls once much is sent',
     mend: 'keep to the MSS of each side on its own leg',
     sent: `MSS ${mss} by the ${who}, ${bytes} bytes by the other end`,
     async run(stage) {

@@ -62,7 +62,10 @@ const agreed: AgreedOption[] = [
 ];
 
 function agreedCase({ id, faults, what, standard, consequence, said, name }: AgreedOption): AuditCase {
-  const pick = (segment: RawSegment) => optionsOf(segment).filter((text) => name.test(text)).join();
+  const pick = (segment: RawSegment) =>
+    optionsOf(segment)
+      .filter((text) => name.test(text))
+      .join();
   const wanted = (options: SegmentOptions) =>
     [
       options.sackPermitted ? 'sackOK' : '',
@@ -90,7 +93,8 @@ function agreedCase({ id, faults, what, standard, consequence, said, name }: Agr
         seen.server.push(there || 'none');
         seen.client.push(back || 'none');
         wrong.push(
-          there !== wanted(syn) && `the client said ${wanted(syn) || 'nothing'}, the server heard ${there || 'nothing'}`,
+          there !== wanted(syn) &&
+            `the client said ${wanted(syn) || 'nothing'}, the server heard ${there || 'nothing'}`,
           back !== wanted(synAck) &&
             `the server said ${wanted(synAck) || 'nothing'}, the client heard ${back || 'nothing'}`,
         );
@@ -150,7 +154,11 @@ export const options: AuditCase[] = [
       });
       const came = optionsOf(syn);
       const sent = ['mss 1460', 'sackOK', 'TS', 'nop', 'wscale 7'];
-      const sorted = (all: string[]) => all.filter((each) => each !== 'nop').sort().join();
+      const sorted = (all: string[]) =>
+        all
+          .filter((each) => each !== 'nop')
+          .sort()
+          .join();
       return found(
         { client: segmentText(synAck), server: came.join(',') },
         sorted(came.map(kindOf)) !== sorted(sent.map(kindOf)) && 'other options arrived than were sent',
@@ -283,22 +291,25 @@ export const options: AuditCase[] = [
     sent: 'SYN, SYN-ACK and data with an option of kind 19, which covers ports, numbers, flags and data',
     async run(stage) {
       const optionBytes = [19, 18, ...Array<number>(16).fill(0x5a)];
-      const { c, s, syn, synAck } = await connectedTalk(stage, { syn: { optionBytes }, synAck: { optionBytes } });
+      const { c, s, syn, synAck } = await connectedTalk(stage, {
+        syn: { optionBytes },
+        synAck: { optionBytes },
+      });
       await c.send('P.', { length: 100, optionBytes });
       await s.receive(101);
       const data = s.last;
       const signed = (segment: RawSegment | undefined) => segment?.options.others.includes(19) ?? false;
       const exact =
-        syn.seq === c.isn && synAck.seq === s.isn && syn.sourcePort === c.port && data?.seq === (c.isn + 1) >>> 0;
-      return found(
-        { client: segmentText(synAck), server: `${segmentText(syn)}; ${segmentText(data)}` },
-        [
-          s.received < 101 && 'the data did not arrive',
-          !(signed(syn) && signed(synAck) && signed(data)) && 'signatures were taken out',
-          !exact && 'ports or sequence numbers were changed, which the signature covers',
-          data && data.payload.length !== 100 && 'the data was cut in other pieces than were signed',
-        ],
-      );
+        syn.seq === c.isn &&
+        synAck.seq === s.isn &&
+        syn.sourcePort === c.port &&
+        data?.seq === (c.isn + 1) >>> 0;
+      return found({ client: segmentText(synAck), server: `${segmentText(syn)}; ${segmentText(data)}` }, [
+        s.received < 101 && 'the data did not arrive',
+        !(signed(syn) && signed(synAck) && signed(data)) && 'signatures were taken out',
+        !exact && 'ports or sequence numbers were changed, which the signature covers',
+        data && data.payload.length !== 100 && 'the data was cut in other pieces than were signed',
+      ]);
     },
   },
   {
@@ -346,7 +357,8 @@ async function timestampsOnEverySegment(stage: Stage) {
       const stamps = segment.options.timestamps;
       const start = to === s ? 900_000 : 70_000;
       if (!stamps) bad.push(`the ${name} got a segment without timestamps`);
-      else if (stamps.tsecr < start || stamps.tsecr > to.tsval) bad.push(`the ${name} got the echo ${stamps.tsecr}`);
+      else if (stamps.tsecr < start || stamps.tsecr > to.tsval)
+        bad.push(`the ${name} got the echo ${stamps.tsecr}`);
       else if (Math.abs(stamps.tsval - from.tsval) > 2000) bad.push(`the ${name} got TSval ${stamps.tsval}`);
     };
   };
@@ -356,10 +368,10 @@ async function timestampsOnEverySegment(stage: Stage) {
   const there = await deliver(c, s, 300);
   const back = await deliver(s, c, 2000 - 800);
   await deliver(c, s, 300);
-  return found(
-    { client: `${c.received - 1} bytes`, server: `${s.received - 1} bytes` },
-    [bad[0], !(there && back) && 'data did not arrive'],
-  );
+  return found({ client: `${c.received - 1} bytes`, server: `${s.received - 1} bytes` }, [
+    bad[0],
+    !(there && back) && 'data did not arrive',
+  ]);
 }
 
 async function sackBlocks(stage: Stage) {
@@ -369,7 +381,8 @@ async function sackBlocks(stage: Stage) {
   await c.send('P.', { seq: 201, length: 100 });
   const heard = await s.hears(700);
   if (heard) {
-    const edge = (relative: number) => [24, 16, 8, 0].map((bits) => (((s.peerIsn ?? 0) + relative) >>> bits) & 255);
+    const edge = (relative: number) =>
+      [24, 16, 8, 0].map((bits) => (((s.peerIsn ?? 0) + relative) >>> bits) & 255);
     const block = [1, 1, 5, 10, ...edge(201), ...edge(301)];
     await s.send('.', { ack: 101, options: {}, optionBytes: block });
   }

@@ -32,7 +32,10 @@ export interface Talk {
  * Each end answers as soon as it hears: a box that answers the SYN itself and only then asks the server gets as far as one that
  * forwards.
  */
-export async function shakeHands(stage: Stage, { syn = {}, synAck = {}, at = 0, change }: Opening = {}): Promise<Talk> {
+export async function shakeHands(
+  stage: Stage,
+  { syn = {}, synAck = {}, at = 0, change }: Opening = {},
+): Promise<Talk> {
   const s = await stage.rawServer({ at });
   const c = await stage.rawClient({ at });
   if (change) c.change = change;
