@@ -44,7 +44,6 @@ const nothing: Opened = { handle: -1, error: '', local: nobody, remote: nobody }
 /** Sockets by number: a number is good only for whoever has made it, and `clean` closes them all. */
 export class Calls {
   readonly #open = new Map<number, number>();
-  readonly #buffer = new Uint8Array(1 << 16);
   #next = 1;
 
   listen(family: Family, address: string, port: number, options: Options = {}): Opened {
@@ -124,15 +123,17 @@ export class Calls {
     ms: number,
   ): Promise<Read> {
     const most = count ?? Number.MAX_SAFE_INTEGER;
+    // Of this call alone: others may read while this one waits.
+    const buffer = new Uint8Array(Math.min(most, 65_536));
     const kept: Buffer[] = [];
     const read = { bytes: 0, wrong: -1 };
     const done = (end: string): Read => ({ ...read, end, hex: Buffer.concat(kept).toString('hex') });
     while (read.bytes < most) {
-      const wanted = Math.min(this.#buffer.length, most - read.bytes);
-      const n = await retry(ms, () => host.hostReceive(this.#fd(handle), this.#buffer, 0, wanted));
+      const wanted = Math.min(buffer.length, most - read.bytes);
+      const n = await retry(ms, () => host.hostReceive(this.#fd(handle), buffer, 0, wanted));
       if (n === 0) return done('EOF');
       if (n < 0) return done(nameOf(n));
-      const piece = this.#buffer.subarray(0, n);
+      const piece = buffer.subarray(0, n);
       if (seed === 0) kept.push(Buffer.from(piece));
       else if (read.wrong < 0) read.wrong = firstWrong(seed, offset + read.bytes, piece);
       read.bytes += n;
@@ -143,11 +144,12 @@ export class Calls {
   /** The urgent byte, out of the stream (MSG_OOB); -1 when none is announced within `ms`. */
   async urgentByte(handle: number, ms: number): Promise<number> {
     const { MSG_OOB } = host.messageFlags;
+    const buffer = new Uint8Array(1);
     const n = await retry(ms, () => {
-      const got = host.hostReceive(this.#fd(handle), this.#buffer, MSG_OOB, 1);
+      const got = host.hostReceive(this.#fd(handle), buffer, MSG_OOB, 1);
       return got === EINVAL ? EAGAIN : got;
     });
-    return n === 1 ? (this.#buffer[0] as number) : -1;
+    return n === 1 ? (buffer[0] as number) : -1;
   }
 
   /** Waits until so many bytes lie unread; how many do. */

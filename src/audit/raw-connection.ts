@@ -180,7 +180,9 @@ export class RawConnection {
         acknowledged = this.received;
         await this.send('.', options);
       }
-      if (this.received >= end || Date.now() > deadline) break;
+      if (acknowledged >= end || Date.now() > deadline) break;
+      // More has come while the acknowledgement was on its way out.
+      if (this.received > acknowledged) continue;
       await this.#nextSegment(deadline - Date.now());
     }
     done(this.received >= end ? 'it came' : `${this.received} came`);
