@@ -14,6 +14,8 @@ export interface End {
   /** Everything that comes in from or to a port of the server, until told `null`. */
   hear(port: number, listener: ((packet: Uint8Array, gsoSize: number) => void) | null): Promise<void>;
   packets(port: number): Promise<Tapped[]>;
+  /** What an earlier run has left under this port is not of the next one. */
+  forget(port: number): Promise<void>;
 }
 
 /** The end at which `audit run` runs. */
@@ -53,6 +55,10 @@ export class LocalEnd implements End {
 
   async packets(port: number): Promise<Tapped[]> {
     return this.#tap?.packets(port) ?? [];
+  }
+
+  async forget(port: number): Promise<void> {
+    this.#tap?.forget(port);
   }
 
   close(): void {

@@ -112,6 +112,10 @@ export class RemoteEnd implements End {
     return (await this.#ask('packets', [port], 0)) as Tapped[];
   }
 
+  async forget(port: number): Promise<void> {
+    await this.#ask('forget', [port], 0);
+  }
+
   /** How many segments of the control connection itself were sent twice, by both ends. */
   async losses(): Promise<number> {
     if (this.broken) return 0;

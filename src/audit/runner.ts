@@ -86,6 +86,7 @@ export async function runAudit(options: AuditOptions): Promise<Audit> {
       timer = setTimeout(() => reject(new NotTested(`not done after ${caseMs / 1000} s`)), caseMs);
     });
     try {
+      await stage.begin();
       const found = await Promise.race([each.run(stage), late]);
       return { case: each, ...found, timelines: await timelines(stage) };
     } catch (error) {

@@ -171,6 +171,8 @@ class Session {
         if (args[1]) this.#heard.add(port);
         else this.#heard.delete(port);
         return 0;
+      case 'forget':
+        return tap?.forget(port);
       case 'packets':
         return tap?.packets(port) ?? [];
     }

@@ -44,6 +44,12 @@ export class Stage {
     readonly port: number,
   ) {}
 
+  async begin(): Promise<void> {
+    for (let i = 0; i < portsEach; i++) {
+      await Promise.all(Object.values(this.ends).map((end) => end.forget(this.port + i)));
+    }
+  }
+
   async listen({ options = {}, at = 0 }: { options?: Options; at?: number } = {}): Promise<Listener> {
     const { server } = this.ends;
     const opened = await server.call<Opened>('listen', this.family, server.address, this.port + at, options);

@@ -1,7 +1,7 @@
 import type { Family } from '../calls.js';
 import { type AuditCase, found } from '../case.js';
 import type { RawSegment } from '../raw-segment.js';
-import { connectedTalk, rawClientTalk, rawServerTalk, segmentText } from './talk.js';
+import { connectedTalk, rawClientTalk, rawServerTalk, segmentText, usual } from './talk.js';
 
 /** RFC 9293 MUST-15: what an end that names no MSS accepts. */
 const assumed = (family: Family): number => (family === 4 ? 536 : 1220);
@@ -26,7 +26,7 @@ function mirrored(who: 'client' | 'server'): AuditCase {
     async run(stage) {
       const heard: number[] = [];
       for (const [at, mss] of values.entries()) {
-        const said = { options: { mss, sackPermitted: true, windowScale: 7 } };
+        const said = { options: { ...usual, mss } };
         const talk = await connectedTalk(stage, { [who === 'client' ? 'syn' : 'synAck']: said, at });
         heard.push((who === 'client' ? talk.syn : talk.synAck).options.mss ?? -1);
       }
