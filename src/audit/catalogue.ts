@@ -1,7 +1,9 @@
 /** All cases, in the order of the groups, and the faults that two ends cannot tell. */
 import type { AuditCase } from './case.js';
 import { addresses } from './cases/addresses.js';
+import { agreedOptions } from './cases/agreed-options.js';
 import { data } from './cases/data.js';
+import { ecn } from './cases/ecn.js';
 import { handshake } from './cases/handshake.js';
 import { ipHeader } from './cases/ip-header.js';
 import { ipv6 } from './cases/ipv6.js';
@@ -15,9 +17,11 @@ import { teardown } from './cases/teardown.js';
 
 export const catalogue: readonly AuditCase[] = [
   ...handshake,
+  ...agreedOptions,
   ...options,
   ...mss,
   ...pathMtu,
+  ...ecn,
   ...ipHeader,
   ...addresses,
   ...teardown,

@@ -13,10 +13,15 @@ import {
 } from './protocol.js';
 import type { Ports, Tapped } from './wiretap.js';
 
-const greetingMs = 8000;
-/** Beyond what a call itself may take. */
-const answerMs = 8000;
+export interface Patience {
+  greetingMs: number;
+  /** Beyond what a call itself may take. */
+  answerMs: number;
+}
+const patience: Patience = { greetingMs: 8000, answerMs: 8000 };
 const pingMs = 10_000;
+/** No call of a case waits longer by itself. */
+const longestCallMs = 12_000;
 
 export class RemoteEnd implements End {
   readonly #waiting = new Map<number, { done: (value: unknown) => void; failed: (error: Error) => void }>();
@@ -30,12 +35,18 @@ export class RemoteEnd implements End {
   private constructor(
     readonly socket: Socket,
     readonly welcome: Welcome,
+    readonly answerMs: number,
   ) {
     this.#ping = setInterval(() => void this.#ask('ping', [], 0).catch(() => {}), pingMs);
     this.#ping.unref();
   }
 
-  static async connect(address: string, port: number, version: string): Promise<RemoteEnd> {
+  static async connect(
+    address: string,
+    port: number,
+    version: string,
+    { greetingMs, answerMs } = patience,
+  ): Promise<RemoteEnd> {
     const mine: Greeting = { audit: protocolVersion, desplice: version };
     const socket = connect({ host: address, port });
     const where = `${address}, port ${port}`;
@@ -59,7 +70,7 @@ export class RemoteEnd implements End {
             return fail('BUSY', 'the server has another client', 'wait until that one is done');
           clearTimeout(timer);
           say(socket, mine);
-          end = new RemoteEnd(socket, welcome);
+          end = new RemoteEnd(socket, welcome, answerMs);
           resolve(end);
         },
         (why) => {
@@ -94,8 +105,7 @@ export class RemoteEnd implements End {
   }
 
   call<T>(name: string, ...args: unknown[]): Promise<T> {
-    // Whatever a call waits for, it says so in its last argument or before it: no call of a case waits longer than this.
-    return this.#ask(name, args, 30_000) as Promise<T>;
+    return this.#ask(name, args, longestCallMs) as Promise<T>;
   }
 
   async transmit(packet: Uint8Array): Promise<void> {
@@ -135,9 +145,9 @@ export class RemoteEnd implements End {
     return new Promise((resolve, reject) => {
       const timer = setTimeout(() => {
         this.#waiting.delete(id);
-        this.#break('SILENT', `no answer to \`${call}\` within ${(ms + answerMs) / 1000} s`);
+        this.#break('SILENT', `no answer to \`${call}\` within ${(ms + this.answerMs) / 1000} s`);
         reject(this.broken);
-      }, ms + answerMs);
+      }, ms + this.answerMs);
       const settled =
         <V>(settle: (value: V) => void) =>
         (value: V) => {

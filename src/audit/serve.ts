@@ -76,7 +76,8 @@ export class AuditServer {
     say(socket, { ...mine, ports, unprivileged: this.unprivileged, busy } satisfies Welcome);
     if (busy) {
       socket.on('error', () => {});
-      socket.end();
+      // Gone once that is said, whatever the other end does: nothing here waits for it.
+      socket.destroySoon();
       return;
     }
     const session = new Session(socket, this, mine, () => {

@@ -159,7 +159,7 @@ export const liveness: AuditCase[] = [
     async run(stage) {
       const { c, s } = await rawServerTalk(
         stage,
-        { mss: 1400, sackPermitted: true, windowScale: 4 },
+        { mss: 1400, sackPermitted: true, more: [1, 3, 3, 4] },
         { window: 500 },
       );
       // The window of a SYN-ACK is never scaled: 500 bytes, until this segment.
