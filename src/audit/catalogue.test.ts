@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { groups } from './case.js';
 import { catalogue, faultCount, untold } from './catalogue.js';
@@ -7,6 +8,11 @@ describe('the catalogue', () => {
     const ids = catalogue.map(({ id }) => id);
     expect(new Set(ids).size).toBe(ids.length);
     for (const id of ids) expect(id).toMatch(/^[a-z][a-z0-9]*(-[a-z0-9]+)+$/);
+  });
+
+  it('is listed in the manual', () => {
+    const manual = readFileSync(new URL('../../docs/manual/audit.md', import.meta.url), 'utf8');
+    expect(catalogue.map(({ id }) => id).filter((id) => !manual.includes(`| \`${id}\` |`))).toEqual([]);
   });
 
   it('has the groups in order, each with a case', () => {

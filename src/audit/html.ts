@@ -1,5 +1,6 @@
 /** The outcome of an audit as one page that needs nothing else: the score card, and for each case what both ends captured. */
 import type { Verdict } from './case.js';
+import { untold } from './catalogue.js';
 import { summaryOf } from './report.js';
 import type { Audit, Result } from './runner.js';
 
@@ -53,6 +54,10 @@ ${audit.broken ? `<p>It ended early: ${escapeMarkup(audit.broken.message)}</p>` 
 ${groups.map((group) => cardOf(group, results)).join('\n')}
 <h1>Case by case</h1>
 ${groups.map((group) => detailsOf(group, results)).join('\n')}
+<h1>What two ends cannot tell</h1>
+<ul>${Object.entries(untold)
+    .map(([fault, why]) => `<li>fault ${fault}: ${escapeMarkup(why)}</li>`)
+    .join('\n')}</ul>
 </html>
 `;
 }
