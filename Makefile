@@ -10,7 +10,7 @@ CLANG ?= clang
 BPF_CFLAGS := -O2 -g -Wall -Wextra -target bpf -mcpu=v3 -I/usr/include/$(shell uname -m)-linux-gnu
 BPF_SOURCES := $(wildcard bpf/*.c bpf/*.h)
 
-.PHONY: help deps deps-build deps-lab deps-bench build typescript demo test fuzz fidelity bench lint clean format
+.PHONY: help deps deps-build deps-lab deps-bench build typescript demo test soak fuzz fidelity bench lint clean format
 
 help: ## Show the targets
 	@sed -n 's/^\([a-z][a-z-]*\):.*## /\1\t/p' Makefile | expand -t 12
@@ -36,6 +36,9 @@ demo: deps-lab build ## Show it at work on this machine; KEEP=1 leaves the lab u
 
 test: deps-lab build ## Run all tests; TEST="--project unit" chooses
 	@node scripts/test $(TEST)
+
+soak: deps-lab build ## Run the long tests, about 25 minutes; MINUTES=1 shortens them
+	@SOAK_MINUTES=$(or $(MINUTES),10) node scripts/test --config test/soak/vitest.config.ts
 
 fuzz: deps-build ## Throw 10^6 cases at the parsers of first bytes; CASES=N, SEED=N to repeat a run
 	DESPLICE_FUZZ_CASES=$(or $(CASES),1000000) $(if $(SEED),DESPLICE_FUZZ_SEED=$(SEED)) \

@@ -11,6 +11,12 @@ export interface Window {
   until: number;
 }
 
+/** Does it at that time. */
+export async function at<T>(time: number, action: () => Promise<T>): Promise<T> {
+  await new Promise((resolve) => setTimeout(resolve, time - Date.now()));
+  return action();
+}
+
 /**
  * Runs `load` with one spinner a core and returns the chunks that all of them together got done in the window which
  * `load` is told. The spinners also keep the cores out of their sleep states, so that latencies do not hang on those.

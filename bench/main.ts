@@ -9,7 +9,7 @@ import { measureRow } from './measure.js';
 import { help, type Options, parse, WrongUsage } from './options.js';
 import { type Background, killAll, killAwaited } from './process.js';
 import { type RowResult, summarize, table } from './report.js';
-import type { Row } from './rows.js';
+import type { Row } from './row.js';
 import { startServer } from './server.js';
 import { openSite } from './site.js';
 

@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { Bench } from './bench.js';
 import { CommandFailed } from './process.js';
 import type { RowResult, Values } from './report.js';
-import type { Measured, Row } from './rows.js';
+import type { Measured, Row } from './row.js';
 import { whoami } from './server.js';
 import { type Active, subjects, type Treated } from './subjects.js';
 import { wrk } from './wrk.js';

@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type Bench, idleFlowsFile } from './bench.js';
 import { Background, CommandFailed } from './process.js';
-import type { Measured } from './rows.js';
+import type { Measured } from './row.js';
 import type { Active } from './subjects.js';
 
 function kibibytes(file: string, field: string): number {

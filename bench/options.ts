@@ -1,5 +1,6 @@
 import { parseArgs } from 'node:util';
-import { type Row, rows } from './rows.js';
+import type { Row } from './row.js';
+import { rows } from './rows.js';
 import { subjectNames } from './subjects.js';
 
 export interface Options {

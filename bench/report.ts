@@ -1,4 +1,4 @@
-import type { Goal, Metric, Row } from './rows.js';
+import type { Goal, Metric, Row } from './row.js';
 
 /** values[metric][subject] has one number a round; null where the subject failed in that round. */
 export type Values = Record<string, Record<string, (number | null)[]>>;

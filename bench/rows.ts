@@ -1,50 +1,11 @@
 import { type Bench, openLoopFile, openLoopRate } from './bench.js';
-import { withSpinners } from './cpu.js';
+import { at, withSpinners } from './cpu.js';
 import { idleMemory } from './memory.js';
 import { CommandFailed, run } from './process.js';
+import { releasedRows } from './released-rows.js';
+import type { Measured, Metric, Row } from './row.js';
 import { type Conditions, portRange } from './site.js';
-import type { Active } from './subjects.js';
 import { wrk } from './wrk.js';
-
-/** `connections`: how many the subject must have dealt with for the numbers to be about it. */
-export interface Measured {
-  values: Record<string, number>;
-  connections: number;
-  /** What was asked for in all, connections or requests, and how much of it failed. */
-  attempts: number;
-  errors: number;
-}
-
-export interface Metric {
-  name: string;
-  unit: string;
-  digits: number;
-  /** The metric minus that of plain forwarding in the same round. */
-  overPlain?: boolean;
-}
-
-/** `metric` of `subject` is to be at least (or most) `factor` times that of `base`; without a base, `factor` itself. */
-export interface Goal {
-  metric: string;
-  subject: string;
-  atLeast: boolean;
-  factor: number;
-  base?: string;
-}
-
-export interface Row {
-  name: string;
-  title: string;
-  subjects: string[];
-  mostRounds?: number;
-  /** Default: two plain links. */
-  conditions?: Conditions;
-  metrics: Metric[];
-  goals: Goal[];
-  /** Once a round, with nothing going on. */
-  calibrate?(bench: Bench): Promise<number>;
-  measure(bench: Bench, active: Active, calibration: number): Promise<Measured>;
-}
 
 const contenders = ['plain', 'haproxy', 'desplice'];
 const rate: Metric = { name: 'connections', unit: 'connections/s', digits: 0 };
@@ -125,6 +86,14 @@ export const rows: Row[] = [
     subjects: contenders,
     metrics: [rate],
     goals: [{ metric: 'connections', subject: 'desplice', atLeast: true, factor: 0.85, base: 'haproxy' }],
+    measure: (bench) => connections(bench, 2),
+  },
+  {
+    name: 'keep',
+    title: 'new connections, no port used twice, with and without --keep',
+    subjects: ['desplice', 'kept'],
+    metrics: [rate],
+    goals: [{ metric: 'connections', subject: 'kept', atLeast: true, factor: 0.9, base: 'desplice' }],
     measure: (bench) => connections(bench, 2),
   },
   {
@@ -222,7 +191,10 @@ export const rows: Row[] = [
     metrics: [{ name: 'p50', unit: 'µs there and back, p50', digits: 0 }],
     goals: [{ metric: 'p50', subject: 'desplice', atLeast: false, factor: 1.3, base: 'plain' }],
     async measure(bench) {
-      const result = await wrk(bench.site, bench.directory, { connections: 1, seconds: 2, path: '/small' });
+      // Without spinners most of it is how long the machine takes to leave its sleep states: each of us wakes one more.
+      const { result } = await withSpinners(4, ({ from }) =>
+        at(from, () => wrk(bench.site, bench.directory, { connections: 1, seconds: 2, path: '/small' })),
+      );
       return {
         values: { p50: result.p50 },
         connections: 1,
@@ -298,4 +270,5 @@ export const rows: Row[] = [
     goals: [{ metric: 'connections', subject: 'unmatched', atLeast: true, factor: 0.97, base: 'plain' }],
     measure: (bench) => connections(bench, 2),
   },
+  ...releasedRows,
 ];

@@ -12,6 +12,7 @@ async function running(
   process: Background,
   stats: () => Promise<Stats>,
   count: (stats: Stats) => number,
+  control?: string,
 ): Promise<Active> {
   try {
     const line = await process.line(20);
@@ -22,6 +23,7 @@ async function running(
   }
   return {
     pid: process.pid,
+    control,
     async treated() {
       const now = await stats();
       return { count: count(now), detail: `${JSON.stringify(now)} ${process.complaints}` };
@@ -32,25 +34,35 @@ async function running(
   };
 }
 
-function engine(name: string, ports: string, count: (stats: Stats) => number): Subject {
+function engine(
+  name: string,
+  ports: string,
+  count: (stats: Stats) => number,
+  flags: readonly string[] = [],
+): Subject {
   return {
     name,
     async activate(site: Site, directory: string) {
       const control = join(directory, 'desplice.sock');
       const interfaces = ['-i', site.toClient, '-i', site.toServer];
       const argv = [process.execPath, command, 'run', ...interfaces, '-p', ports, '--workers', '1'];
-      argv.push('--drain', '1', '--control', control);
+      argv.push('--drain', '1', '--control', control, ...flags);
       const ask = ['stats', '--json', '--control', control];
       return running(
         new Background(site.inside('middle', argv), name),
         async () => JSON.parse(await run([process.execPath, command, ...ask])) as Stats,
         count,
+        control,
       );
     },
   };
 }
 
 export const desplice = engine('desplice', '80', (stats) => stats.flows.intercepted);
+/** Its flows would outlive it. */
+export const kept = engine('kept', '80', (stats) => stats.flows.intercepted, ['--keep']);
+/** The rows that measure it release its flows, and a flow that was not released does not count. */
+export const released = engine('released', '80', (stats) => stats.flows.released);
 export const desplicedElsewhere = engine('unmatched', '9', (stats) => stats.forwarded.unmatched);
 
 export const decideForward: Subject = {

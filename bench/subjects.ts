@@ -1,5 +1,5 @@
 import type { Site } from './site.js';
-import { decideForward, desplice, desplicedElsewhere } from './subject-desplice.js';
+import { decideForward, desplice, desplicedElsewhere, kept, released } from './subject-desplice.js';
 import { haproxy, haproxySplicing } from './subject-haproxy.js';
 
 /** Something that may sit in the middle. At most one is active at a time. */
@@ -17,6 +17,8 @@ export interface Treated {
 export interface Active {
   /** The process whose memory is its own, or null. */
   pid: number | null;
+  /** Its control socket; only desplice has one. */
+  control?: string;
   /** Connections that it has dealt with as it should, or null when there is no such number. Failing open looks fast. */
   treated(): Promise<Treated | null>;
   deactivate(): Promise<void>;
@@ -35,6 +37,8 @@ export const subjects: Record<string, Subject> = {
   haproxy,
   'haproxy-splice': haproxySplicing,
   desplice,
+  kept,
+  released,
   decided: decideForward,
   unmatched: desplicedElsewhere,
 };

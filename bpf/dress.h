@@ -12,7 +12,7 @@ static __always_inline int is_refusal(const struct packet *p, const struct flow 
 	__u32 zero = 0;
 	const struct config *c = bpf_map_lookup_elem(&config, &zero);
 
-	if (!c || !c->making[worker_of(c, &p->key) & (MAX_WORKERS - 1)])
+	if (!c || c->writing[worker_of(c, &p->key) & (MAX_WORKERS - 1)] != MAKING)
 		return 0;
 	if (f)
 		return !(f->live >> ((p->from & 1) ^ 1) & 1);
@@ -28,7 +28,12 @@ static __always_inline int dress(struct __sk_buff *skb, __u32 l3)
 	struct packet p = { .l3 = l3 };
 
 	/* Forwarded packets have come in somewhere. */
-	if (skb->ingress_ifindex || !parse_tcp(skb, &p))
+	if (skb->ingress_ifindex) {
+		if ((skb->mark & PASSED_MASK) != PASSED_MARK)
+			return TC_ACT_OK;
+		skb->mark &= ~PASSED_MASK;
+	}
+	if (!parse_tcp(skb, &p))
 		return TC_ACT_OK;
 	make_key(&p);
 	struct flow *f = bpf_map_lookup_elem(&flows, &p.key);

@@ -92,6 +92,13 @@ struct rules {
 	struct rule rule[MAX_RULES];
 };
 
+#define MAKING 1 /* an ACK from which a socket is to be made */
+#define PASSING 2 /* what our socket would say to an end, if it had anything to say */
+
+/* In the bits of the mark that are ours: to be dressed though it was forwarded. */
+#define PASSED_MARK 0x2d600000
+#define PASSED_MASK 0xfff00000
+
 struct config {
 	__u64 heartbeat_ns[MAX_WORKERS]; /* CLOCK_MONOTONIC, stored by each worker through its own mapping */
 	__u32 tun[MAX_WORKERS]; /* interface index of each worker's TUN device */
@@ -101,7 +108,7 @@ struct config {
 	__u32 generation; /* of the rules in force; its lowest bit says in which bank. Changing rules is one store */
 	__u32 rule_count[2];
 	__u8 ports[8192]; /* one bit for each destination port that some rule names */
-	__u32 making[MAX_WORKERS]; /* not 0 while that worker writes an ACK from which a socket is to be made */
+	__u32 writing[MAX_WORKERS]; /* what that worker's packet is, while it writes one into its TUN: 0, held; or one of these */
 	__u16 listener[2][MAX_WORKERS]; /* port of each worker's listener on the loopback, IPv4 and IPv6 */
 };
 

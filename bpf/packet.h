@@ -128,6 +128,20 @@ static __always_inline __u32 network_offset(struct __sk_buff *skb)
 	return is_tag(type) ? behind_tags(skb) : 0;
 }
 
+/* What a header says that has a wrong checksum has not been said (RFC 1122 section 3.2.1.2): ip_rcv() drops it, but only
+ * behind us. One with options is left to it unread. */
+static __always_inline int is_damaged(const struct ip4 *ip)
+{
+	const __u16 *word = (const __u16 *)ip;
+	__u32 sum = 0;
+
+#pragma unroll
+	for (int i = 0; i < 10; i++)
+		sum += word[i];
+	sum = (sum & 0xffff) + (sum >> 16);
+	return (ip->vihl & 15) == 5 && ((sum + (sum >> 16)) & 0xffff) != 0xffff;
+}
+
 /* Reads the network header at p->l3. Returns the offset behind it, or 0 for what is not ours to look at: no IP,
  * and every fragment, since only the first of them names its ports (RFC 791 section 3.2). */
 static __always_inline __u32 parse_ip(struct __sk_buff *skb, struct packet *p, __u32 *end, __u8 version_byte)
@@ -139,7 +153,7 @@ static __always_inline __u32 parse_ip(struct __sk_buff *skb, struct packet *p, _
 
 		if (bpf_skb_load_bytes(skb, at, &ip, sizeof ip))
 			return 0;
-		if (ip.frag & bpf_htons(0x3fff))
+		if (ip.frag & bpf_htons(0x3fff) || is_damaged(&ip))
 			return 0;
 		__u32 length = (ip.vihl & 15) * 4;
 		if (length < 20)
@@ -185,6 +199,66 @@ static __always_inline __u32 parse_ip(struct __sk_buff *skb, struct packet *p, _
 	return 0;
 }
 
+static __always_inline void fill_tcp(struct packet *p, const struct tcp *tcp, __u32 header, __u32 end)
+{
+	p->sport = bpf_ntohs(tcp->sport);
+	p->dport = bpf_ntohs(tcp->dport);
+	p->seq = bpf_ntohl(tcp->seq);
+	p->ack = bpf_ntohl(tcp->ack);
+	p->flags = tcp->flags;
+	p->window = bpf_ntohs(tcp->window);
+	p->options = header - 20;
+	p->payload = end - p->l4 - header;
+}
+
+/* The same as parse_tcp() for what nearly every packet is, read where it lies: TCP right behind an IPv4 header without
+ * options or an IPv6 header without extensions, all of it in the linear part. Returns 0 for anything else. */
+static __always_inline int parse_usual_tcp(struct __sk_buff *skb, struct packet *p)
+{
+	void *data = (void *)(long)skb->data, *data_end = (void *)(long)skb->data_end;
+
+	if (p->l3 > 64)
+		return 0;
+	const struct ip4 *ip = data + p->l3;
+	const struct ip6 *ip6 = data + p->l3;
+	const struct tcp *tcp;
+	__u32 end;
+
+	if ((void *)(ip + 1) + sizeof *tcp > data_end)
+		return 0;
+	if (ip->vihl == 0x45) {
+		if (ip->protocol != PROTO_TCP || !ip->total || ip->frag & bpf_htons(0x3fff) || is_damaged(ip))
+			return 0;
+		map4(&p->src, ip->src);
+		map4(&p->dst, ip->dst);
+		p->ttl = ip->ttl;
+		p->tos = ip->tos;
+		p->l4 = p->l3 + sizeof *ip;
+		end = p->l3 + bpf_ntohs(ip->total);
+		tcp = (const void *)(ip + 1);
+	} else {
+		if ((void *)(ip6 + 1) + sizeof *tcp > data_end || ip->vihl >> 4 != 6 || ip6->next != PROTO_TCP ||
+		    !ip6->payload)
+			return 0;
+		p->src = ip6->src;
+		p->dst = ip6->dst;
+		p->ttl = ip6->hop;
+		p->tos = bpf_ntohl(ip6->vtcfl) >> 20 & 0xff;
+		p->flow_label = ip6->vtcfl & bpf_htonl(0xfffff);
+		p->v6 = 1;
+		p->l4 = p->l3 + sizeof *ip6;
+		end = p->l4 + bpf_ntohs(ip6->payload);
+		tcp = (const void *)(ip6 + 1);
+	}
+	__u32 header = (tcp->off >> 4) * 4;
+
+	if (header < 20 || p->l4 + header > end)
+		return 0;
+	p->protocol = PROTO_TCP;
+	fill_tcp(p, tcp, header, end);
+	return 1;
+}
+
 /* Fills p for a TCP packet. Returns 1 for TCP, 0 for anything else; p->protocol then says what it was. */
 static __always_inline int parse_tcp(struct __sk_buff *skb, struct packet *p)
 {
@@ -192,6 +266,8 @@ static __always_inline int parse_tcp(struct __sk_buff *skb, struct packet *p)
 	__u8 version;
 	__u32 end = 0;
 
+	if (parse_usual_tcp(skb, p))
+		return 1;
 	if (bpf_skb_load_bytes(skb, p->l3, &version, 1))
 		return 0;
 	p->l4 = parse_ip(skb, p, &end, version);
@@ -206,13 +282,6 @@ static __always_inline int parse_tcp(struct __sk_buff *skb, struct packet *p)
 		p->protocol = 255;
 		return 0;
 	}
-	p->sport = bpf_ntohs(tcp.sport);
-	p->dport = bpf_ntohs(tcp.dport);
-	p->seq = bpf_ntohl(tcp.seq);
-	p->ack = bpf_ntohl(tcp.ack);
-	p->flags = tcp.flags;
-	p->window = bpf_ntohs(tcp.window);
-	p->options = header - 20;
-	p->payload = end - p->l4 - header;
+	fill_tcp(p, &tcp, header, end);
 	return 1;
 }

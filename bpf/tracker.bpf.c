@@ -18,14 +18,19 @@
 #include "fragment.h"
 #include "dress.h"
 
-/* How far its end has sent. */
+/* How far its end has sent. Two CPUs may have a segment of it in their hands, and the greater end must stay. */
 static __always_inline void note_end(struct flow *f, const struct packet *p)
 {
-	__u8 me = p->from & 1;
-	__u32 end = p->seq + p->payload + (p->flags & TCP_FIN);
+	__u32 *next = &f->next[p->from & 1], end = p->seq + p->payload + (p->flags & TCP_FIN);
 
-	if (!f->next[me] || (__s32)(end - f->next[me]) > 0)
-		f->next[me] = end;
+	for (int i = 0; i < 4; i++) {
+		__u32 before = *(volatile __u32 *)next;
+
+		if (before && (__s32)(end - before) <= 0)
+			return;
+		if (__sync_val_compare_and_swap(next, before, end) == before)
+			return;
+	}
 }
 
 /* A segment of a taken flow, on its way to the socket that faces its sender. */
@@ -82,9 +87,16 @@ static __always_inline int track(struct __sk_buff *skb, __u32 l3, int from_engin
 	make_key(&p);
 	__u32 worker = worker_of(c, &p.key);
 
+	__u32 writing = from_engine ? c->writing[worker & (MAX_WORKERS - 1)] : 0;
+
 	/* What answer_probe() sends by the TUN meanwhile bears our mark already. */
-	if (from_engine && c->making[worker & (MAX_WORKERS - 1)] && (skb->mark & c->mark_mask) != c->mark)
-		return make_socket(skb, c, &p, worker);
+	if (writing && (skb->mark & c->mark_mask) != c->mark) {
+		if (writing == MAKING)
+			return make_socket(skb, c, &p, worker);
+		skb->mark = (skb->mark & ~PASSED_MASK) | PASSED_MARK;
+		pass_sockets_by(skb);
+		return TC_ACT_OK;
+	}
 	struct flow *f = bpf_map_lookup_elem(&flows, &p.key);
 
 	if (f) {

@@ -3,12 +3,16 @@
  * saves a trip through the TUN, a wake-up and a read for each short flow; what it costs is that the receiving socket
  * never saw the segment, so that its acknowledgement has to ride on the answer, or be asked for.
  */
+
+import { timestampNow } from '../kernel/repair.js';
 import { send } from '../kernel/socket.js';
-import { buildTcpSegment } from '../wire/segment.js';
+import { receiveWindow } from '../kernel/tcp_info.js';
+import { AckWriter } from '../wire/ack.js';
 import { Flag, type SegmentView } from '../wire/view.js';
 import type { Counters } from './counters.js';
 import { Has } from './layout.js';
 import { CLIENT, type Identity, SERVER, type Side, type TakenFlow } from './taken.js';
+import type { TunWriter } from './tun-writer.js';
 
 /** More than this is left to TCP, which acknowledges as it goes. */
 const DIRECT_BYTES = 4096;
@@ -45,11 +49,12 @@ export function directData(
 }
 
 export class DirectData {
+  readonly #ack = new AckWriter();
   readonly #waiting: { flow: TakenFlow; due: number; length: number; from: Side }[] = [];
 
   constructor(
     readonly counters: Counters,
-    readonly reinject: (packet: Uint8Array) => void,
+    readonly tun: TunWriter,
   ) {}
 
   /** False: the socket did not take it. */
@@ -68,7 +73,7 @@ export class DirectData {
     return first ? Math.max(0, first.due - now) : -1;
   }
 
-  /** Makes the kernel acknowledge what no answer has acknowledged by now. */
+  /** Acknowledges what no answer has acknowledged by now. */
   acknowledge(now: number): void {
     let done = 0;
     for (const { flow, due, length, from } of this.#waiting) {
@@ -85,34 +90,31 @@ export class DirectData {
     if (mine) this.#acknowledge(flow, mine.from, mine.length);
   }
 
+  /** The socket that starts behind the payload never saw it, and so has nothing to acknowledge: we say it in its place. */
   #acknowledge(flow: TakenFlow, from: Side, length: number): void {
     const other: Side = from === CLIENT ? SERVER : CLIENT;
     // Whatever passed either way since has carried the acknowledgement.
     if (flow.finished || flow.directions[other].bytes > 0 || flow.directions[from].bytes !== length) return;
-    this.reinject(probe(flow.identity, from, length));
+    const { identity } = flow;
+    const [mine, self] = [identity.sides[from], identity.sides[other]];
+    const both = mine.has & self.has;
+    const scale = both & Has.WSCALE ? self.scale : 0;
+    // Before Linux 6.2 TCP_INFO has no window; that of the SYN is not too much.
+    const window = receiveWindow(flow.fds[from]) || self.window;
+    const size = this.#ack.write(
+      identity.family,
+      identity.key,
+      identity.addressOffset(other),
+      identity.port(other),
+      identity.addressOffset(from),
+      identity.port(from),
+      (self.isn + 1) >>> 0,
+      (mine.isn + 1 + length) >>> 0,
+      Math.min(0xffff, window >>> scale),
+      (both & Has.TS) !== 0,
+      both & Has.TS ? timestampNow(flow.fds[from]) : 0,
+      mine.tsval,
+    );
+    this.tun.pass(this.#ack.packet, size);
   }
-}
-
-/** A keep-alive as end `from` might send it (RFC 9293 section 3.8.4): the socket answers with a bare ACK. */
-function probe(identity: Identity, from: Side, length: number): Uint8Array {
-  const other: Side = from === CLIENT ? SERVER : CLIENT;
-  const address = (side: Side) => {
-    const at = identity.addressOffset(side);
-    return identity.key.subarray(at, at + 16);
-  };
-  const mine = identity.sides[from];
-  const timestamps = mine.has & identity.sides[other].has & Has.TS;
-  return buildTcpSegment({
-    src: address(from),
-    dst: address(other),
-    sourcePort: identity.port(from),
-    destinationPort: identity.port(other),
-    seq: (mine.isn + length) >>> 0,
-    ack: (identity.sides[other].isn + 1) >>> 0,
-    flags: Flag.ACK,
-    window: mine.window,
-    ttl: 64,
-    tos: 0,
-    options: timestamps ? { tsval: mine.tsval, tsecr: identity.sides[other].tsval } : {},
-  });
 }

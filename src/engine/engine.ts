@@ -223,9 +223,10 @@ export class Engine {
     return this.#lists.ask(this.#threads.length, (request) => this.#sendAll({ type: 'list', request }));
   }
 
-  readonly #releaseOne = async (id: string, within: number): Promise<Release> => {
-    const [outcome] = await this.release([id], within);
-    return outcome as Release;
+  readonly #releaseOne = async (flow: string, within: number): Promise<Release> => {
+    const [outcome] = await this.release([flow], within);
+    const { id: _, ...release } = outcome as ReleaseOutcome;
+    return release;
   };
 
   /** Gives flows back to plain forwarding; null: all. `within`: milliseconds. Ids of no flow have ended. */

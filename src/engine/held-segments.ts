@@ -24,6 +24,8 @@ const ack = new AckWriter();
 
 interface Held {
   from: Side;
+  /** Behind its last byte. */
+  end: number;
   packet: Uint8Array;
   /** Where its TCP header lies. */
   at: number;
@@ -38,7 +40,7 @@ export class HeldSegments {
   /** `next`: for each side, the sequence number at which new data begins. */
   constructor(
     readonly identity: Identity,
-    readonly next: readonly [number, number],
+    public next: readonly [number, number],
     readonly total: HeldTotal,
   ) {}
 
@@ -57,12 +59,28 @@ export class HeldSegments {
     copy.set(packet.subarray(0, length));
     this.#held.push({
       from,
+      end: (view.sequence + view.payloadLength + (view.flags & Flag.FIN ? 1 : 0)) >>> 0,
       packet: copy,
       at: view.headerOffset,
       timestamps: hasTsval(packet, view.headerOffset, view.payloadOffset),
     });
     this.#bytes += length;
     this.total.bytes += length;
+  }
+
+  /** Hands back what was kept of one side, in the order in which it came: new data of it begins behind all that. */
+  takeOf(side: Side): Uint8Array[] {
+    const mine = this.#held.filter(({ from }) => from === side);
+    const rest = this.#held.splice(0).filter(({ from }) => from !== side);
+    this.#held.push(...rest);
+    const next = [...this.next] as [number, number];
+    for (const { end, packet } of mine) {
+      if (((end - next[side]) | 0) > 0) next[side] = end;
+      this.#bytes -= packet.length;
+      this.total.bytes -= packet.length;
+    }
+    this.next = next;
+    return mine.map(({ packet }) => packet);
   }
 
   /**
@@ -94,7 +112,8 @@ export class HeldSegments {
       identity.port(from),
       identity.addressOffset(other),
       identity.port(other),
-      this.next[from],
+      // Not less than what our socket expects: it would not look at the acknowledgement (RFC 9293 section 3.10.7.4).
+      view.sequence,
       view.acknowledgement,
       u16(packet, at + 14),
       timestamps,

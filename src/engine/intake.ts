@@ -18,6 +18,7 @@ import {
   type WorkerCounter,
 } from './layout.js';
 import type { FromWorker } from './messages.js';
+import { fillKey } from './packet-key.js';
 import type { Peeking } from './peeking.js';
 import { HoldBudget, Pending } from './pending.js';
 import type { Releasing } from './releasing.js';
@@ -98,7 +99,7 @@ export class Intake {
       this.#reinject(this.#buffer, length);
       return;
     }
-    const key = this.#fillKey();
+    const key = fillKey(this.#key, view);
     const flow = this.table.byKey.get(key);
     if (flow) {
       flow.read++;
@@ -151,24 +152,6 @@ export class Intake {
     const packet = Buffer.allocUnsafe(length);
     packet.set(this.#buffer.subarray(0, length));
     return packet;
-  }
-
-  /** The kernel program's key: the smaller address and port first, so that both directions give the same. */
-  #fillKey(): string {
-    const { source, destination, sourcePort, destinationPort } = this.#view;
-    // Compared as the kernel program compares: 32-bit words in the machine's byte order.
-    let order = 0;
-    for (let word = 0; word < 16 && order === 0; word += 4) {
-      for (let i = 3; i >= 0 && order === 0; i--) {
-        order = (source[word + i] as number) - (destination[word + i] as number);
-      }
-    }
-    const swap = order > 0 || (order === 0 && sourcePort > destinationPort);
-    this.#key.set(swap ? destination : source, 0);
-    this.#key.set(swap ? source : destination, 16);
-    this.#key.writeUInt16BE(swap ? destinationPort : sourcePort, 32);
-    this.#key.writeUInt16BE(swap ? sourcePort : destinationPort, 34);
-    return this.#key.toString('latin1', 0, KEY_BYTES);
   }
 
   #consider(pending: Pending, now: number): void {

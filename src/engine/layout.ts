@@ -44,10 +44,13 @@ export const Config = {
   generation: 204,
   ruleCount: 208,
   ports: 216,
-  making: 8408,
+  writing: 8408,
   listener: 8472,
   bytes: 8536,
 } as const;
+
+/** Of Config.writing: what a worker's packet is, while it writes it. */
+export const Writing = { HELD: 0, MAKING: 1, PASSING: 2 } as const;
 
 /** Names of enum counter, in its order. */
 export const kernelCounters = [

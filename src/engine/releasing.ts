@@ -4,6 +4,7 @@
  * other end. docs/manual/release.md draws it.
  */
 import type { Release } from '../flow/stats.js';
+import { KernelError } from '../kernel/errors.js';
 import { enterRepair, leaveRepair, leaveRepairAsking, readSequence } from '../kernel/repair.js';
 import { receiveMemory, setQuickAck, unacknowledged, unread } from '../kernel/socket.js';
 import { TcpState, tcpState } from '../kernel/tcp_info.js';
@@ -17,20 +18,25 @@ import { Has, Live } from './layout.js';
 import { CLIENT, SERVER, type Side, type TakenFlow } from './taken.js';
 
 /** A packet that had passed the tracker when the hold began has long met its socket. */
-const SETTLED_MS = 2;
+const SETTLED_MS = 1;
 /** How long an end may take to answer when it is asked for its timestamp; Linux answers one such question in half a second
  *  (tcp_invalid_ratelimit). */
 const ASK_AGAIN_MS = 510;
-const SWEEP_MS = 2;
+const SWEEP_MS = 1;
+/** How long a hole may wait to be filled while what lies behind it is held. */
+const HOLE_MS = 50;
 
 interface Wait {
   flow: TakenFlow;
   deadline: number;
-  /** When the hold began; -1: not yet. */
+  /** When the hold began, by the clock that counts fractions of a millisecond; -1: not yet. */
   since: number;
   /** When both ends were last asked for their timestamps; -1: never. */
   asked: number;
-  acknowledged: boolean;
+  /** All that was on its way when the hold began has arrived. */
+  settled: boolean;
+  /** Since when data of each side lies behind a hole; -1: none does. */
+  readonly holes: [number, number];
   readonly told: ((outcome: Release) => void)[];
 }
 
@@ -69,7 +75,15 @@ export class Releasing {
       told({ result: 'refused', reason: unfit });
       return;
     }
-    const wait: Wait = { flow, deadline, since: -1, asked: -1, acknowledged: false, told: [told] };
+    const wait: Wait = {
+      flow,
+      deadline,
+      since: -1,
+      asked: -1,
+      settled: false,
+      holes: [-1, -1],
+      told: [told],
+    };
     this.#waits.set(flow, wait);
     this.#check(wait, now);
   }
@@ -122,34 +136,40 @@ export class Releasing {
       this.#abandon(flow, unfit);
       return;
     }
-    if (wait.since < 0 && !this.catchingUp.has(flow)) this.#hold(wait, now);
+    if (wait.since < 0 && !this.catchingUp.has(flow)) this.#hold(wait);
     const lacking =
       wait.since < 0 ? 'what was held at its takeover is not delivered' : this.#lacking(wait, now);
     if (lacking !== null && now >= wait.deadline) this.#abandon(flow, `not in time: ${lacking}`);
   }
 
-  #hold(wait: Wait, now: number): void {
+  #hold(wait: Wait): void {
     const { flow } = wait;
-    const { identity } = flow;
-    if (!this.entry.change(identity, Live.SIDES, Live.CATCHING_UP | Live.RELEASING)) return;
-    const next = ([CLIENT, SERVER] as const).map(
-      (side) => this.entry.next(side) || (identity.sides[side].isn + 1 + flow.directions[side].bytes) >>> 0,
-    ) as [number, number];
-    flow.held = new HeldSegments(identity, next, this.#total);
-    wait.since = now;
+    if (!this.entry.change(flow.identity, Live.SIDES, Live.CATCHING_UP | Live.RELEASING)) return;
+    flow.held = new HeldSegments(flow.identity, this.#next(flow), this.#total);
+    wait.since = performance.now();
+  }
+
+  /** Where new data of each side begins, by the entry as it was last seen. */
+  #next(flow: TakenFlow): [number, number] {
+    const of = (side: Side): number =>
+      this.entry.next(side) || (flow.identity.sides[side].isn + 1 + flow.directions[side].bytes) >>> 0;
+    return [of(CLIENT), of(SERVER)];
   }
 
   /** What keeps the flow from being released now; null: nothing did. */
   #lacking(wait: Wait, now: number): string | null {
     const { flow } = wait;
+    if (performance.now() - wait.since < SETTLED_MS) return 'it was held just now';
+    if (!wait.settled) {
+      wait.settled = true;
+      // What was passing the tracker when the hold began has been counted by now.
+      if (this.entry.change(flow.identity, 0, 0)) (flow.held as HeldSegments).next = this.#next(flow);
+      this.direct.acknowledgeNow(flow);
+    }
     for (const side of [CLIENT, SERVER] as const) {
       const { queued, pending } = flow.directions[side];
       const waiting = queued + (pending?.length ?? 0) + unread(flow.fds[side]);
       if (waiting > 0) return `${waiting} bytes from the ${nameOf(side)} are still here`;
-    }
-    if (!wait.acknowledged) {
-      wait.acknowledged = true;
-      this.direct.acknowledgeNow(flow);
     }
     for (const side of [CLIENT, SERVER] as const) {
       // An acknowledgement that is put off (RFC 9293 section 3.8.6.3) would never be sent.
@@ -157,15 +177,36 @@ export class Releasing {
       const waiting = unacknowledged(flow.fds[side]);
       if (waiting > 0) return `the ${nameOf(side)} has not acknowledged ${waiting} bytes`;
     }
-    if (now - wait.since < SETTLED_MS && now >= wait.since) return 'it was held just now';
-    const [client, server] = flow.fds;
-    const [facingClient, facingServer] = [readSequence(client), readSequence(server)];
+    try {
+      return this.#mirror(wait, now);
+    } catch (error) {
+      // A reset may come at any moment; then the next look finds the socket closed.
+      if (error instanceof KernelError) return error.message;
+      throw error;
+    }
+  }
+
+  /** Puts both sockets into repair mode to compare them; they leave it unless they are dropped. */
+  #mirror(wait: Wait, now: number): string | null {
+    const { fds } = wait.flow;
+    const [facingClient, facingServer] = [readSequence(fds[CLIENT]), readSequence(fds[SERVER])];
     const lacking =
       facingClient.send !== facingServer.receive || facingServer.send !== facingClient.receive
         ? 'the sockets do not mirror each other: bytes were added or left out'
         : this.#leave(wait, facingClient.receive, facingServer.receive, now);
-    if (lacking !== null) for (const fd of flow.fds) leaveRepair(fd);
+    if (lacking === null) return null;
+    for (const fd of fds) leaveRepair(fd);
+    this.#showHoles(wait, now);
     return lacking;
+  }
+
+  /** A sender only knows of a hole by what was received behind it (SACK, or three duplicates): so that has to be. */
+  #showHoles({ flow, holes }: Wait, now: number): void {
+    for (const side of [CLIENT, SERVER] as const) {
+      if (holes[side] < 0 || now - holes[side] < HOLE_MS) continue;
+      holes[side] = -1;
+      for (const packet of (flow.held as HeldSegments).takeOf(side)) this.reinject(packet);
+    }
   }
 
   /** Both sockets are in repair mode, in which close() is silent. Returns what keeps them, or null. */
@@ -177,9 +218,10 @@ export class Releasing {
     for (const side of [CLIENT, SERVER] as const) {
       const next = this.entry.next(side);
       const received = side === CLIENT ? fromClient : fromServer;
-      // Two CPUs may have written `next` at once, so that it may also be less.
-      const hole = (next !== 0 && ((next - received) | 0) > 0) || receiveMemory(flow.fds[side]) > 0;
-      if (hole) lacking = `data of the ${nameOf(side)} lies behind a hole`;
+      if ((next !== 0 && ((next - received) | 0) > 0) || receiveMemory(flow.fds[side]) > 0) {
+        lacking = `data of the ${nameOf(side)} lies behind a hole`;
+        if (wait.holes[side] < 0) wait.holes[side] = now;
+      } else wait.holes[side] = -1;
     }
     lacking ??= this.#clocks(wait, now);
     if (lacking !== null) {

@@ -1,14 +1,15 @@
 /**
  * A socket by a request sock: the ACK with which an end would have finished a handshake with us, written into the TUN
- * while `making` tells the kernel program to let it pass for that of a SYN cookie; a listener then makes the socket.
+ * while `writing` tells the kernel program to let it pass for that of a SYN cookie; a listener then makes the socket.
  */
 import { accept, type Listener, openListener } from '../kernel/listener.js';
-import { close, write } from '../kernel/socket.js';
+import { close } from '../kernel/socket.js';
 import { AckWriter } from '../wire/ack.js';
 import { Config, Has, MAX_WORKERS } from './layout.js';
 import { MARK, MARK_MASK } from './system.js';
 import { CLIENT, type Identity, SERVER, type Side } from './taken.js';
 import { windowOf } from './takeover-repair.js';
+import type { TunWriter } from './tun-writer.js';
 
 /** The kernel refuses smaller ones (`bpf_sk_assign_tcp_reqsk()`): such flows go by TCP_REPAIR. */
 const LEAST_MSS = { 4: 536, 6: 1220 } as const;
@@ -18,16 +19,14 @@ const HOPELESS = 8;
 export class RequestSockets {
   readonly #ack = new AckWriter();
   readonly #listeners: Partial<Record<4 | 6, Listener>> = {};
-  readonly #making: Uint32Array;
   #failures = 0;
 
   /** `config` is the mapping of the kernel program's configuration. */
   constructor(
-    readonly tun: number,
+    readonly tun: TunWriter,
     config: ArrayBuffer,
-    readonly worker: number,
+    worker: number,
   ) {
-    this.#making = new Uint32Array(config, Config.making, MAX_WORKERS);
     const ports = new DataView(config, Config.listener, 2 * 2 * MAX_WORKERS);
     for (const family of [4, 6] as const) {
       try {
@@ -68,10 +67,7 @@ export class RequestSockets {
       // The kernel takes the time since then for a round trip (tcp_ack_update_rtt()); 0 is none.
       roundTrip === 0 ? 0 : (self.tsval - roundTrip) >>> 0,
     );
-    this.#making[this.worker] = 1;
-    // tun_get_user() delivers before it returns: the socket is in the listener's queue, or there is none.
-    write(this.tun, this.#ack.packet, length);
-    this.#making[this.worker] = 0;
+    this.tun.make(this.#ack.packet, length);
     const fd = accept(listener, family, identity.key, identity.addressOffset(side), identity.port(side));
     this.#failures = fd >= 0 ? 0 : this.#failures + 1;
     return fd;

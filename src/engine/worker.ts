@@ -5,7 +5,6 @@ import type { ReleaseOutcome } from '../flow/stats.js';
 import { Epoll } from '../kernel/epoll.js';
 import { silence } from '../kernel/eventfd.js';
 import { mmapShared } from '../kernel/ffi.js';
-import { write } from '../kernel/socket.js';
 import { describeSeen, type Seen } from '../peek/seen.js';
 import type { Then } from '../policy/clauses.js';
 import { CatchingUp } from './catching-up.js';
@@ -27,6 +26,7 @@ import { Settling } from './settling.js';
 import { CLIENT, type Identity, SERVER, type Side, type TakenFlow } from './taken.js';
 import { Takeover } from './takeover.js';
 import { RequestSockets } from './takeover-request.js';
+import { TunWriter } from './tun-writer.js';
 
 /** Generations start at 1, so that 0 marks what is not a flow. */
 const NOT_A_FLOW = 0;
@@ -48,16 +48,15 @@ const decide: 'none' | 'main' | DecideHere =
 
 const config = mmapShared(data.config, Config.bytes);
 const heartbeat = new BigUint64Array(config, Config.heartbeat + data.index * 8, 1);
-const request = new RequestSockets(data.tun, config, data.index);
+const tun = new TunWriter(data.tun, config, data.index);
+const request = new RequestSockets(tun, config, data.index);
 const epoll = new Epoll();
 const counters = new Counters(data.counters);
 const onEnd = (flow: TakenFlow): void => {
   if (drainUntil && !flow.left) drained.ended++;
   if (flow.action === 'handle') post({ type: 'ended', name: flow.id });
 };
-const reinject = (packet: Uint8Array): void => {
-  write(data.tun, packet, packet.length);
-};
+const reinject = (packet: Uint8Array): void => tun.reinject(packet);
 const entry = new FlowEntry(data.changeFlow);
 const table = new FlowTable(
   { flows: data.flows, handshakes: data.handshakes },
@@ -70,7 +69,7 @@ const table = new FlowTable(
 );
 const relaying = new Relaying(epoll, table);
 const handled = new Handled(epoll, table);
-const direct = new DirectData(counters, reinject);
+const direct = new DirectData(counters, tun);
 const catchingUp = new CatchingUp(table);
 const releasing = new Releasing(entry, table, direct, catchingUp, reinject);
 const policy = new ReleasePolicy(releasing);

@@ -5,7 +5,7 @@
  */
 import { check, libc } from './ffi.js';
 import { discard } from './repair.js';
-import { bind, close, setNoDelay, setTransparent, setUrgentInline, tcpSocket } from './socket.js';
+import { bind, close, setNoDelay, setTransparent, setTtl, setUrgentInline, tcpSocket } from './socket.js';
 import { attachFilter, type Instruction } from './socket_filter.js';
 
 const SOCK_NONBLOCK_CLOEXEC = 0o2004000;
@@ -32,9 +32,12 @@ export interface Listener {
   readonly port: number;
 }
 
+/** What most stacks begin with (RFC 1700), less this hop: then the egress program has nothing to change in the IP header. */
+const USUAL_TTL = 63;
+
 /**
  * Listens on the loopback, at a port of the kernel's choice. Only packets with `mark` reach it and the sockets that it
- * makes: these inherit the filter, and being transparent, without Nagle's delay, with urgent data in line.
+ * makes: these inherit the filter, the TTL, and being transparent, without Nagle's delay, with urgent data in line.
  */
 export function openListener(family: 4 | 6, mark: number, mask: number): Listener {
   const fd = tcpSocket(family);
@@ -42,6 +45,7 @@ export function openListener(family: 4 | 6, mark: number, mask: number): Listene
     setTransparent(fd, family);
     setUrgentInline(fd);
     setNoDelay(fd);
+    setTtl(fd, family, USUAL_TTL);
     attachFilter(fd, markFilter(mark, mask));
     const loopback = new Uint8Array(16);
     if (family === 6) loopback[15] = 1;

@@ -80,6 +80,10 @@ export function setTimestamp(fd: number, tsval: number): void {
   setOption(fd, SOL_TCP, TCP_TIMESTAMP, ((tsval + 1) & ~1) | 0, 'TCP_TIMESTAMP');
 }
 
+/** What the socket would send as TSval now. */
+export const timestampNow = (fd: number): number =>
+  getOption(fd, SOL_TCP, TCP_TIMESTAMP, 'TCP_TIMESTAMP') >>> 0;
+
 const window = new Uint32Array(5);
 const windowBytes = new Uint8Array(window.buffer);
 

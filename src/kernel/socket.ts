@@ -11,6 +11,8 @@ export const SOL_SOCKET = 1;
 export const SOL_TCP = 6;
 export const SOL_IPV6 = 41;
 const IP_TRANSPARENT = 19;
+const IP_TTL = 2;
+const IPV6_UNICAST_HOPS = 16;
 const IPV6_TRANSPARENT = 75;
 const SO_LINGER = 13;
 const SO_OOBINLINE = 10;
@@ -80,6 +82,12 @@ export function setOptionBytes(
 export function setTransparent(fd: number, family: 4 | 6): void {
   if (family === 4) setOption(fd, SOL_IP, IP_TRANSPARENT, 1, 'IP_TRANSPARENT');
   else setOption(fd, SOL_IPV6, IPV6_TRANSPARENT, 1, 'IPV6_TRANSPARENT');
+}
+
+/** The TTL, or hop limit, of what it sends. */
+export function setTtl(fd: number, family: 4 | 6, ttl: number): void {
+  if (family === 4) setOption(fd, SOL_IP, IP_TTL, ttl, 'IP_TTL');
+  else setOption(fd, SOL_IPV6, IPV6_UNICAST_HOPS, ttl, 'IPV6_UNICAST_HOPS');
 }
 
 export const setNoDelay = (fd: number): void => setOption(fd, SOL_TCP, TCP_NODELAY, 1, 'TCP_NODELAY');

@@ -20,7 +20,7 @@ export function tcpState(fd: number): number {
   return getCall(fd, SOL_TCP, TCP_INFO, state, length) < 0 ? TcpState.CLOSE : (state[0] as number);
 }
 
-const info = new DataView(new ArrayBuffer(216));
+const info = new DataView(new ArrayBuffer(236));
 const infoBytes = new Uint8Array(info.buffer);
 
 /**
@@ -32,6 +32,13 @@ export function payloadSent(fd: number, queued = false): number {
   if (getCall(fd, SOL_TCP, TCP_INFO, infoBytes, length) < 0) return 0;
   const sent = Number(info.getBigUint64(200, true) - info.getBigUint64(208, true));
   return queued ? sent + info.getUint32(144, true) : sent;
+}
+
+/** Bytes that its peer has been told it may send (tcpi_rcv_wnd, Linux 6.2); 0 where the kernel does not say. */
+export function receiveWindow(fd: number): number {
+  length[0] = 236;
+  if (getCall(fd, SOL_TCP, TCP_INFO, infoBytes, length) < 0 || (length[0] as number) < 236) return 0;
+  return info.getUint32(232, true);
 }
 
 /** The smoothed round-trip time in milliseconds (TCP_INFO, tcpi_rtt), 0 before it was measured. */

@@ -5,7 +5,15 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, expect } from 'vitest';
 import type { Stats } from '../../src/flow/stats.js';
-import { type Lab, labDown, labList, labUp, type Role, type Topology } from '../../src/lab/index.js';
+import {
+  type Lab,
+  labDown,
+  labList,
+  labUp,
+  type PathOptions,
+  type Role,
+  type Topology,
+} from '../../src/lab/index.js';
 import { Engine } from './engine.js';
 import { Program } from './program.js';
 import { socketsOf, systemState } from './state.js';
@@ -21,6 +29,7 @@ export const plainPort = 9500;
 export interface RigOptions {
   topology?: Topology;
   serverAliases?: number;
+  path?: PathOptions;
   /** Arguments of `run` besides the interfaces and the control socket; null: start no engine. */
   run?: string[] | null;
 }
@@ -49,6 +58,7 @@ export class Rig {
     this.lab = labUp(this.options.topology ?? 'inline', {
       prefix: this.prefix,
       serverAliases: this.options.serverAliases,
+      path: this.options.path,
     });
     // Links come up, and IPv6 gets its routes, a moment after they were told to.
     await waitFor('links that are up', () => {

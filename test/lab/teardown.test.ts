@@ -52,6 +52,27 @@ it('flows are released: their ends go on without us', async () => {
   expect((await report()).ended).toEqual([]);
 });
 
+it('a stop in the middle of 500 conversations breaks none', async () => {
+  const port = rig.port();
+  const rule = (action: string) => `  - { ports: [${port}], ${action} }\n`;
+  const file = join(rig.folder, 'peek.yaml');
+  // The first bytes are no protocol that it knows: half of them are looked at, and all are relayed.
+  const peek = rule(`from: [${rig.lab.addresses.client4}], action: peek, otherwise: relay`);
+  writeFileSync(file, `interfaces: [toclient, toserver]\nrules:\n${peek}${rule('action: relay')}`);
+  rig.engine = await rig.startEngine(['-c', file, '--drain', '10'], []);
+  const pace = { seed: 5, chunk: 4000, gapMs: 200 };
+  const bytes = 60_000;
+  await rig.serve({ port, mode: 'exchange', send: bytes, when: 'data', pace });
+  const talks = (['server4', 'server6'] as const).map((server) =>
+    rig.client({ host: rig.lab.addresses[server], port, flows: 250, send: bytes, expect: bytes, pace }),
+  );
+  await waitFor('all are taken', async () => (await rig.engine.stats()).flows.active === 500, 10_000);
+  expect(await rig.engine.stop()).toBe(0);
+  expect(socketsOf(rig.lab), 'sockets in the middle').toBe('');
+  expect(rig.engine.events.at(-1)).toMatchObject({ event: 'drained', reset: 0 });
+  for (const talk of talks) expect(await talk).toMatchObject({ ok: 250, failed: {} });
+});
+
 it('flows that a handler keeps beyond --drain are reset, and both ends know', async () => {
   const handler = join(rig.folder, 'echo.mjs');
   writeFileSync(handler, 'export default ({ client, server }) => void client.pipe(server).pipe(client);');

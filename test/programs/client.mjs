@@ -4,7 +4,8 @@
 //   start     ... when: `connect`, `data` (after the server's first byte); `delayMs` later
 //   fin       half-closes when: `sent` or `received` (all of `expect`)
 //   expect    so many bytes of the server's, before its last words
-//   pace      {seed, chunk, gapMs}: sends in chunks of up to `chunk` bytes, pausing up to `gapMs` after each
+//   pace      {seed, chunk, gapMs, rest}: sends in chunks of up to `chunk` bytes, pausing up to `gapMs` after each; `rest`: see
+//             pattern.mjs
 //   pauseMs   reads nothing for so long;  sample: record how much was accepted, twice a second
 //   reset     resets when everything is sent, `resetMs` later
 // Prints one JSON object: {"ok":flows that went right,"failed":{reason:count},"ms":…}

@@ -1,10 +1,12 @@
 // A program on the library, in the middle: what it does with each flow is named by `mode`. Prints the counters on SIGUSR2;
-// the decisions of the mode `gate` wait for SIGHUP.
+// the decisions of the mode `gate` wait for SIGHUP, on which the modes that handle have all flows released within 300 ms.
+// `outcomes`: what became of releases.
 import { intercept } from '../../dist/index.js';
 
 const { port, mode, decideTimeoutMs } = JSON.parse(process.argv[2]);
 const seen = [];
 const logged = [];
+const outcomes = [];
 const gate = new Promise((resolve) => process.once('SIGHUP', () => resolve('relay')));
 
 const decides = {
@@ -49,6 +51,51 @@ const handles = {
   readAhead: (flow) => {
     flow.client.once('readable', () => void flow.relay());
   },
+  // Passes the first chunk on and gives the rest to plain forwarding.
+  release: (flow) => {
+    flow.client.once('data', async (chunk) => {
+      flow.client.pause();
+      flow.server.write(chunk);
+      outcomes.push(await flow.release());
+    });
+  },
+  // Tries that while it still has a byte of the client's, passes that on, and tries again.
+  releaseTwice: (flow) => {
+    flow.client.once('data', async (chunk) => {
+      flow.client.pause();
+      flow.server.write(chunk.subarray(0, -1));
+      outcomes.push(await flow.release());
+      flow.server.write(chunk.subarray(-1));
+      outcomes.push(await flow.release());
+    });
+  },
+  // Keeps a byte back for a while, is refused, and goes on as a handler.
+  releaseInVain: (flow) => {
+    flow.client.once('data', async (chunk) => {
+      flow.client.pause();
+      flow.server.write(chunk.subarray(0, -1));
+      outcomes.push(await flow.release());
+      flow.server.write(chunk.subarray(-1));
+      handles.pipe(flow);
+    });
+  },
+  // Says a byte more than the client did.
+  releaseMore: (flow) => {
+    flow.client.once('data', async (chunk) => {
+      flow.client.pause();
+      flow.server.write(Buffer.concat([Buffer.from('>'), chunk]));
+      outcomes.push(await flow.release());
+      handles.pipe(flow);
+    });
+  },
+  // The same, and the relay gets the rest.
+  relayMore: (flow) => {
+    flow.client.once('data', async (chunk) => {
+      flow.client.pause();
+      flow.server.write(Buffer.concat([Buffer.from('>'), chunk]));
+      await flow.relay();
+    });
+  },
   reset: (flow) => flow.reset(),
   resetClient: (flow) => {
     flow.client.resetAndDestroy();
@@ -68,7 +115,10 @@ const interception = intercept({
 });
 process.on('SIGUSR2', async () => {
   const list = await interception.flows();
-  console.log(JSON.stringify({ ended: 0, seen, logged, list, ...(await interception.stats()) }));
+  console.log(JSON.stringify({ ended: 0, seen, logged, outcomes, list, ...(await interception.stats()) }));
+});
+process.on('SIGHUP', async () => {
+  if (mode in handles) outcomes.push(...(await interception.release('all', { within: 300 })));
 });
 process.on('SIGTERM', () => controller.abort());
 await interception.ready;

@@ -48,10 +48,17 @@ export function random(seed) {
 }
 
 /** Writes `total` bytes, one chunk at a time, each when the kernel has taken the one before. `pace`: chunks of up to `chunk`
- *  bytes, with pauses of up to `gapMs` between them, by chance of `seed`. */
+ *  bytes, with pauses of up to `gapMs` between them, by chance of `seed`. `pace.rest`: {after, every, ms}: behind the first
+ *  `after` bytes, a pause of about `ms` before each `every` bytes. */
 export function send(socket, bytes, total, { onAccepted, done, pace } = {}) {
   let position = 0;
   const chance = random(pace?.seed ?? 0);
+  let restAt = pace?.rest ? pace.rest.after : Number.POSITIVE_INFINITY;
+  const pause = () => {
+    if (position < restAt) return chance() * pace.gapMs;
+    restAt = position + pace.rest.every;
+    return pace.rest.ms * (0.9 + chance() / 5);
+  };
   const next = () => {
     if (position >= total || socket.destroyed) {
       done?.();
@@ -63,7 +70,7 @@ export function send(socket, bytes, total, { onAccepted, done, pace } = {}) {
       if (error) return;
       position += chunk.length;
       onAccepted?.(position);
-      if (pace) setTimeout(next, chance() * pace.gapMs);
+      if (pace) setTimeout(next, pause());
       else next();
     });
   };

@@ -7,8 +7,6 @@ export default scenario({
   standard: 'RFC 5961 section 3.2: the first inexact reset is challenged, however soon it comes',
   taken: true,
   differences: ['forged-stays-here'],
-  fault:
-    'the keep-alive by which our socket is made to acknowledge the first data counts as an invalid segment, so that for half a second (tcp_invalid_ratelimit, tcp_oow_rate_limited()) our socket challenges nothing',
   async run({ rawClient, server, check }) {
     const listener = await server.listen();
     const c = await rawClient.connection();

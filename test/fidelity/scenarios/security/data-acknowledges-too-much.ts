@@ -7,9 +7,7 @@ export default scenario({
   standard: 'RFC 5961 section 5.2: data that acknowledges what was never sent is dropped',
   taken: true,
   differences: ['forged-stays-here'],
-  async run({ rawClient, server, middle, check }) {
-    // Not about challenge-behind-first-data.ts.
-    await middle.sysctl('ipv4/tcp_invalid_ratelimit', 0);
+  async run({ rawClient, server, check }) {
     const listener = await server.listen();
     const c = await rawClient.connection();
     await c.open();

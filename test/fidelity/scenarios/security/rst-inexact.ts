@@ -8,9 +8,7 @@ export default scenario({
     'RFC 5961 section 3.2: a reset within the window, but not at its edge, is answered by a challenge ACK',
   taken: true,
   differences: ['forged-stays-here'],
-  async run({ rawClient, server, middle, check }) {
-    // Not about challenge-behind-first-data.ts.
-    await middle.sysctl('ipv4/tcp_invalid_ratelimit', 0);
+  async run({ rawClient, server, check }) {
     const listener = await server.listen();
     const c = await rawClient.connection();
     await c.open();

@@ -6,9 +6,7 @@ export default scenario({
   faults: [58],
   standard: 'RFC 5961 section 4.2: a SYN-ACK for an established connection is answered by a challenge ACK',
   taken: true,
-  async run({ client, rawServer, middle, check }) {
-    // Not about challenge-behind-first-data.ts.
-    await middle.sysctl('ipv4/tcp_invalid_ratelimit', 0);
+  async run({ client, rawServer, check }) {
     const s = await rawServer.connection();
     const opened = s.open();
     const c = await client.connect({ to: 'raw' });

@@ -6,9 +6,7 @@ export default scenario({
   faults: [58],
   standard: 'RFC 5961 section 5.2: an ACK of what was never sent is challenged',
   taken: true,
-  async run({ rawClient, server, middle }) {
-    // Not about challenge-behind-first-data.ts.
-    await middle.sysctl('ipv4/tcp_invalid_ratelimit', 0);
+  async run({ rawClient, server }) {
     const listener = await server.listen();
     const c = await rawClient.connection();
     await c.open();

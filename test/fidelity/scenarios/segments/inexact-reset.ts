@@ -8,9 +8,7 @@ export default scenario({
     'RFC 5961 section 3.2: a RST that is in the window but not exact is challenged, and kills nothing',
   taken: true,
   differences: ['forged-stays-here'],
-  async run({ rawClient, server, middle }) {
-    // Not about challenge-behind-first-data.ts.
-    await middle.sysctl('ipv4/tcp_invalid_ratelimit', 0);
+  async run({ rawClient, server }) {
     const listener = await server.listen();
     const c = await rawClient.connection();
     await c.open();

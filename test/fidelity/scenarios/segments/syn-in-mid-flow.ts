@@ -7,9 +7,7 @@ export default scenario({
   standard: 'RFC 5961 section 4.2: a SYN in mid-flow is challenged, and kills nothing',
   taken: true,
   differences: ['forged-stays-here'],
-  async run({ rawClient, server, middle }) {
-    // Not about challenge-behind-first-data.ts.
-    await middle.sysctl('ipv4/tcp_invalid_ratelimit', 0);
+  async run({ rawClient, server }) {
     const listener = await server.listen();
     const c = await rawClient.connection();
     await c.open();
