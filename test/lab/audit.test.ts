@@ -187,9 +187,9 @@ describe('a fault that is put in', () => {
     [
       'port changed',
       {
-        nft: 'chain c { type nat hook postrouting priority 100; tcp dport 7410-7609 tcp flags & (syn | ack) == syn snat to 192.0.2.2:20000-29999; }',
+        nft: 'chain c { type nat hook postrouting priority 100; tcp dport 7410-7609 tcp flags & (syn | ack) == syn snat to 192.0.2.2:600-1023; }',
       },
-      ['wrong: source-port-kept'],
+      ['wrong: signed-segments-untouched', 'wrong: source-port-kept'],
     ],
     [
       'timestamps dropped',
