@@ -10,6 +10,8 @@ import type { Stage } from '../stage.js';
 export interface Opening {
   syn?: RawSend & { letters?: string };
   synAck?: RawSend & { letters?: string };
+  /** Of the segment that ends the handshake; default: a bare acknowledgement. */
+  third?: RawSend;
   /** Which of the case's ports. */
   at?: number;
   /** Of every packet of the client. */
@@ -37,7 +39,7 @@ export interface Talk {
  */
 export async function shakeHands(
   stage: Stage,
-  { syn = {}, synAck = {}, at = 0, change }: Opening = {},
+  { syn = {}, synAck = {}, third, at = 0, change }: Opening = {},
 ): Promise<Talk> {
   const s = await stage.rawServer({ at });
   const c = await stage.rawClient({ at });
@@ -50,7 +52,7 @@ export async function shakeHands(
   const client = async () => {
     await c.send(syn.letters ?? 'S', { options: usual, ...syn });
     const came = await c.hears();
-    if (came && came.flags & flagsOf('S')) await c.send('.');
+    if (came && came.flags & flagsOf('S')) await c.send(third ? 'P.' : '.', third);
     return came;
   };
   const [first, second] = await Promise.all([server(), client()]);
