@@ -9,6 +9,7 @@ import { jsonReport, textReport, verdictLine } from '../audit/report.js';
 import { runAudit } from '../audit/runner.js';
 import { AuditServer } from '../audit/serve.js';
 import type { Ports } from '../audit/wiretap.js';
+import { matrixCommand } from './audit-matrix.js';
 import { jsonOption, printJson, readVersion } from './common.js';
 import { Exit } from './fail.js';
 
@@ -20,6 +21,7 @@ export function auditCommand(): Command {
     .description('examine what sits in a path: what it does to TCP, case by case')
     .addCommand(serveCommand())
     .addCommand(runCommand())
+    .addCommand(matrixCommand())
     .addHelpText(
       'after',
       `

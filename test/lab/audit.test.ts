@@ -1,7 +1,9 @@
 /** The audit itself: through plain forwarding all is right, each fault that is put in is found, desplice gets what it deserves. */
+import { execFile } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { catalogue } from '../../src/audit/catalogue.js';
 import { compileFaults, type Injection, inject } from './faults.js';
@@ -140,6 +142,29 @@ describe('through desplice', () => {
       // What our sockets have learned of the path, forwarding heeds too (IPv6).
       rig.lab.exec('middle', ['ip', '-6', 'route', 'flush', 'cache']);
     }
+  });
+});
+
+describe('audit matrix', () => {
+  it('runs through the boxes that were named, in labs of its own', async () => {
+    const argv = [
+      'audit',
+      'matrix',
+      '--json',
+      '--prefix',
+      `${rig.prefix}-matrix`,
+      '--box',
+      'forwarding',
+      '--box',
+      'no-icmp',
+    ];
+    const { stdout } = await promisify(execFile)(bin, argv, { maxBuffer: 1 << 24 });
+    const columns = JSON.parse(stdout) as { box: string; verdicts: Record<string, { verdict: string }> }[];
+    expect(columns.map(({ box }) => box)).toEqual(['forwarding', 'no-icmp']);
+    expect(columns.map(({ verdicts }) => verdicts['too-big-reaches-client']?.verdict)).toEqual([
+      'right',
+      'wrong',
+    ]);
   });
 });
 

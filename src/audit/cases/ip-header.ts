@@ -81,24 +81,39 @@ export const ipHeader: AuditCase[] = [
     sent: 'SYNs with every TTL that ends before the server',
     async run(stage) {
       const { syn } = await connectedTalk(stage, { syn: { ttl: 64 } });
-      const hops = 64 - syn.ip.ttl;
+      // A box that asks the server itself seems to be no hop away.
+      const hops = Math.max(0, 64 - syn.ip.ttl);
       const s = await stage.rawServer({ at: 1 });
+      const sent = new Map<number, number>();
       const answered: number[] = [];
-      for (let ttl = 1; ttl <= Math.min(hops, 20); ttl++) {
+      for (let ttl = 1; ttl <= Math.max(1, Math.min(hops, 20)); ttl++) {
         const c = await stage.rawClient({ at: 1, isn: 2_000_000 + ttl });
+        sent.set(c.port, ttl);
         await c.send('S', { ttl, options: { mss: 1460 } });
         const answer = await c.hears(hops > 4 ? 200 : 500);
-        if (answer && answer.flags & flagsOf('S')) answered.push(ttl);
+        if (!answer || !(answer.flags & flagsOf('S'))) continue;
+        answered.push(ttl);
+        await c.send('.');
       }
-      const reached = s.segments.length;
+      if (answered.length > 0) await s.hears(500);
+      // What the server gets has less than what was sent, or nobody has counted it down.
+      const reached = (await stage.seen('server')).filter(
+        ({ content, outgoing, ttl }) =>
+          content.kind === 'tcp' &&
+          !outgoing &&
+          content.flags & flagsOf('S') &&
+          ttl > (sent.get(content.sourcePort) ?? 255),
+      ).length;
       return found(
         {
           client: answered.length > 0 ? `answers to TTL ${answered.join(', ')}` : 'no answers',
-          server: `${hops} hops away; ${reached} of these SYNs`,
+          server: `${hops} hops away; ${reached} SYNs with more TTL than they were sent with`,
         },
-        answered.length > 0 &&
-          `a SYN with TTL ${answered[0]} was answered, and the server is ${hops} hops away`,
-        reached > 0 && 'a SYN lived longer than its TTL',
+        [
+          reached > 0 && 'a SYN lived longer than its TTL',
+          answered.length > 0 &&
+            `a SYN with TTL ${answered[0]} was answered, and the server is ${hops} hops away`,
+        ],
       );
     },
   },

@@ -144,8 +144,8 @@ function reuse(id: string, how: string, end: (c: Socket, s: Socket) => Promise<u
       await end(c, s);
       const again = await stage.connect({ fromPort: port, ms: 4000 });
       const accepted = again.error ? null : await listener.accept();
-      if (accepted) await again.send(100);
-      const read = accepted ? await accepted.receive(100) : null;
+      if (!again.error) await again.send(100);
+      const read = accepted && !accepted.error ? await accepted.receive(100) : null;
       return found({ client: again.error || 'connected again', server: read ? readText(read) : 'nothing' }, [
         again.error !== '' && `the second connection failed: ${again.error}`,
         (!read || !whole(read, 100)) && 'the second connection carries no data',
