@@ -112,6 +112,13 @@ Examples:
 
 async function run(address: string, flags: RunFlags): Promise<void> {
   const cases = chosen(flags);
+  if (cases.length === 0) {
+    throw new AuditError(
+      'USAGE',
+      'no case is in the groups that were named',
+      'name a group and cases of it, or only one of both',
+    );
+  }
   const audit = await runAudit({
     address,
     controlPort: flags.controlPort,

@@ -16,7 +16,7 @@ const commands: Record<string, () => Promise<Command>> = {
   audit: async () => (await import('./audit.js')).auditCommand(),
 };
 
-const setsThingsUp = new Set(['run', 'demo']);
+const setsThingsUp = new Set(['run', 'demo', 'audit']);
 
 const examples = `
 Examples:
