@@ -10,6 +10,7 @@ import { runAudit } from '../audit/runner.js';
 import { AuditServer } from '../audit/serve.js';
 import type { Ports } from '../audit/wiretap.js';
 import { matrixCommand } from './audit-matrix.js';
+import { probeCommand } from './audit-probe.js';
 import { jsonOption, printJson, readVersion } from './common.js';
 import { Exit } from './fail.js';
 
@@ -21,6 +22,7 @@ export function auditCommand(): Command {
     .description('examine what sits in a path: what it does to TCP, case by case')
     .addCommand(serveCommand())
     .addCommand(runCommand())
+    .addCommand(probeCommand())
     .addCommand(matrixCommand())
     .addHelpText(
       'after',

@@ -145,6 +145,41 @@ describe('through desplice', () => {
   });
 });
 
+describe('audit probe', () => {
+  const answers = `require("net").createServer((s) => s.destroy()).listen(7397, () => console.log("ready"))`;
+  const run = (family: 4 | 6) => {
+    const { server4, server6 } = rig.lab.addresses;
+    const target = family === 4 ? `${server4}:7397` : `[${server6}]:7397`;
+    const argv = [bin, 'audit', 'probe', target, '--closed-port', '7396', '--json'];
+    return rig.lab.run('client', argv, { allowFailure: true, timeoutMs: 30_000 });
+  };
+
+  it('finds nothing where the server answers, and who answers for a closed port', async () => {
+    const server = new Program('server', rig.lab.spawn('server', [process.execPath, '-e', answers]));
+    await server.lines.until(() => true);
+    for (const family of [4, 6] as const) {
+      const { code, stdout } = await run(family);
+      const { clues } = JSON.parse(stdout) as { clues: { confidence: string }[] };
+      expect(clues.filter(({ confidence }) => confidence !== 'nothing found')).toEqual([]);
+      expect(clues.length).toBeGreaterThan(4);
+      expect(code).toBe(0);
+    }
+    await server.stop();
+    const rules = 'chain c { type nat hook prerouting priority -100; tcp dport 7396 redirect to :7397; }';
+    const takeOut = inject(rig.lab, object, { nft: rules });
+    const box = new Program('box', rig.lab.spawn('middle', [process.execPath, '-e', answers]));
+    await box.lines.until(() => true);
+    const { code, stdout } = await run(4);
+    await box.stop();
+    takeOut();
+    const { clues } = JSON.parse(stdout) as { clues: { id: string; confidence: string }[] };
+    expect(clues).toContainEqual(
+      expect.objectContaining({ id: 'closed-port-answers', confidence: 'certain' }),
+    );
+    expect(code).toBe(1);
+  });
+});
+
 describe('audit matrix', () => {
   it('runs through the boxes that were named, in labs of its own', async () => {
     const argv = [
