@@ -100,8 +100,12 @@ static __always_inline int track(struct __sk_buff *skb, __u32 l3, int from_engin
 	struct flow *f = bpf_map_lookup_elem(&flows, &p.key);
 
 	if (f) {
-		if (from_engine && f->live & LEAVING)
+		if (f->live & LEAVING && (from_engine || stale(c, worker))) {
+			/* An engine that was killed meanwhile: the sockets are as good as gone. */
+			if (!from_engine)
+				pass_sockets_by(skb);
 			return TC_ACT_OK;
+		}
 		if (opening != TCP_SYN) {
 			if (!from_engine) {
 				struct side *mine = &f->side[p.from & 1];

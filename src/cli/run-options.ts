@@ -30,6 +30,12 @@ export function runOptions(): Command {
         .env('DESPLICE_DRAIN')
         .argParser(number('seconds', 0, false)),
     )
+    .addOption(
+      new Option(
+        '--keep',
+        'relayed flows outlive a killed engine: the next one with --keep goes on with them',
+      ).env('DESPLICE_KEEP'),
+    )
     .addOption(jsonOption('print one JSON object per line: the events of the engine'))
     .addHelpText(
       'after',

@@ -53,6 +53,7 @@ async function run(flags: RunFlags): Promise<void> {
       drainSeconds: settings.drainSeconds,
       workers: settings.workers,
       flowLimit: settings.flowLimit,
+      keep: settings.keep,
       log: reporter.log,
     });
     await untilStopped(interception, handlers, reload, reporter);

@@ -19,6 +19,7 @@ describe('settings of run', () => {
       workers: undefined,
       drainSeconds: 5,
       flowLimit: 10,
+      keep: false,
     });
   });
 

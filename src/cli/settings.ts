@@ -14,6 +14,7 @@ export interface RunFlags {
   control?: string;
   workers?: number;
   drain?: number;
+  keep?: boolean;
   json?: boolean;
 }
 
@@ -26,6 +27,7 @@ export interface RunSettings {
   workers: number | undefined;
   drainSeconds: number;
   flowLimit: number | undefined;
+  keep: boolean;
 }
 
 const defaultDrainSeconds = 5;
@@ -50,6 +52,7 @@ export function resolveSettings(flags: RunFlags, file: Config | null): RunSettin
     workers: flags.workers,
     drainSeconds: flags.drain ?? defaultDrainSeconds,
     flowLimit: file?.limits?.flows,
+    keep: flags.keep === true,
   };
 }
 

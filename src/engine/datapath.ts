@@ -1,8 +1,7 @@
 /** The kernel side of the engine: the program, its maps, where it is attached, and how it is told the rules. */
-import { execFileSync } from 'node:child_process';
 import net from 'node:net';
 import { fileURLToPath } from 'node:url';
-import { attach, BpfObject, detach, Hook, mapUpdate, removeClsact, sumPerCpu } from '../kernel/bpf.js';
+import { attach, BpfObject, Hook, mapUpdate, sumPerCpu } from '../kernel/bpf.js';
 import { KernelError } from '../kernel/errors.js';
 import { mmapShared } from '../kernel/ffi.js';
 import { interfaceIndex } from '../kernel/netdev.js';
@@ -10,7 +9,11 @@ import { close } from '../kernel/socket.js';
 import { openTun } from '../kernel/tun.js';
 import type { CompiledRule } from '../policy/rules.js';
 import { EngineError } from './errors.js';
+import { removeFilters } from './filters.js';
+import { Keeping } from './keep/keeping.js';
 import { Config, kernelCounters, MAX_RULES, MAX_WORKERS, RULE_BYTES, Setting } from './layout.js';
+import { optionNames } from './option-names.js';
+import type { LogEvent } from './options.js';
 import {
   addLocalDelivery,
   changeSettings,
@@ -28,8 +31,10 @@ export const OBJECT = fileURLToPath(new URL('../bpf/tracker.bpf.o', import.meta.
 
 export interface Tun {
   fd: number;
-  name: string;
+  ifname: string;
 }
+
+type Kept = ReturnType<typeof Keeping.open>;
 
 export class Datapath {
   readonly tuns: Tun[] = [];
@@ -38,14 +43,18 @@ export class Datapath {
   readonly #config: DataView;
   readonly #links: Link[];
   readonly #locks: net.Server[];
+  /** Null: taken flows end with this process. */
+  readonly keeping: Keeping | null;
   #attached = false;
 
-  private constructor(found: Link[], locks: net.Server[], flowLimit: number) {
+  private constructor(found: Link[], locks: net.Server[], flowLimit: number, before: Kept) {
+    this.keeping = before.keeping;
     this.#links = found;
     this.#locks = locks;
     try {
-      this.#object = new BpfObject(OBJECT, { flows: flowLimit });
+      this.#object = new BpfObject(OBJECT, { flows: flowLimit }, before.maps ?? {});
     } catch (cause) {
+      this.keeping?.close();
       const code = cause instanceof KernelError ? cause.code : '';
       const hint =
         code === 'EPERM' || code === 'EACCES'
@@ -68,7 +77,13 @@ export class Datapath {
       counters: map('counters'),
       unsupported: map('unsupported'),
     };
+    if (this.keeping) {
+      const { maps } = this;
+      this.keeping.maps = { ...maps, rule_banks: map('rule_banks'), fragments: map('fragments') };
+    }
     this.#config = new DataView(mmapShared(this.maps.config, Config.bytes));
+    // Another engine was killed, perhaps while it wrote a packet.
+    for (let i = 0; i < MAX_WORKERS; i++) this.#config.setUint32(Config.writing + 4 * i, 0, true);
   }
 
   /** The program that changes a flow's entry. */
@@ -77,7 +92,12 @@ export class Datapath {
   }
 
   /** Loads the program and makes the TUN devices. Nothing is intercepted before `attach`. */
-  static async open(interfaces: readonly string[], workers: number, flowLimit: number): Promise<Datapath> {
+  static async open(
+    interfaces: readonly string[],
+    workers: number,
+    flowLimit: number,
+    { keep, log }: { keep: boolean; log: (event: LogEvent) => void },
+  ): Promise<Datapath> {
     if (workers < 1 || workers > MAX_WORKERS) {
       throw new EngineError('WORKERS', `found ${workers} workers, expected 1 to ${MAX_WORKERS}`, undefined, {
         usage: true,
@@ -103,7 +123,10 @@ export class Datapath {
     let datapath: Datapath | null = null;
     try {
       locks.push(await lockNamespace());
-      datapath = new Datapath(found, locks, flowLimit);
+      const before = Keeping.open(keep, workers, flowLimit, log);
+      datapath = new Datapath(found, locks, flowLimit, before);
+      // The programs have them now.
+      for (const fd of Object.values(before.maps ?? {})) close(fd);
       for (let i = 0; i < workers; i++) datapath.#addTun(i);
       datapath.#config.setUint32(Config.workers, workers, true);
       datapath.#config.setUint32(Config.mark, MARK, true);
@@ -119,7 +142,8 @@ export class Datapath {
   #addTun(i: number): void {
     let tun: Tun;
     try {
-      tun = openTun('desplice%d');
+      const { fd, name } = openTun('desplice%d');
+      tun = { fd, ifname: name };
     } catch (cause) {
       throw new EngineError(
         'TUN',
@@ -129,9 +153,9 @@ export class Datapath {
       );
     }
     this.tuns.push(tun);
-    const ifindex = upTun(tun.name);
+    const ifindex = upTun(tun.ifname);
     this.#config.setUint32(Config.tun + i * 4, ifindex, true);
-    attach(ifindex, Hook.ingress, this.#object.program('track_engine'), tun.name);
+    attach(ifindex, Hook.ingress, this.#object.program('track_engine'), tun.ifname);
   }
 
   /** Which generation of rules the next `setRules` puts in force. */
@@ -184,15 +208,19 @@ export class Datapath {
 
   /** From here on packets meet the program. The workers must be beating. */
   attach(): void {
+    const goingOn = this.keeping?.adopting === true;
     changeSettings();
-    destroyForeignSockets();
-    addLocalDelivery();
+    destroyForeignSockets(goingOn);
+    addLocalDelivery(goingOn);
     this.#attached = true;
     for (const link of this.#links) {
       const kind = link.link_type === 'ether' || link.link_type === 'loopback' ? 'ethernet' : 'raw';
       attach(link.ifindex, Hook.egress, this.#object.program(`dress_${kind}`), link.ifname);
       attach(link.ifindex, Hook.ingress, this.#object.program(`track_${kind}`), link.ifname);
     }
+    // Programs that a killed engine has left elsewhere, or on an interface that has another name now.
+    const ours = [...this.#links, ...this.tuns].map(({ ifname }) => ifname);
+    for (const { ifindex, ifname } of links()) if (!ours.includes(ifname)) removeFilters(ifindex, ifname);
   }
 
   /** Names of watched interfaces that are gone. */
@@ -218,56 +246,20 @@ export class Datapath {
 
   /** Removes all that was set up. Safe to call at any point. */
   close(): void {
-    if (this.#attached) {
+    // It serves flows that another engine has kept until we have taken over, or that the next one will take over.
+    const { keeping } = this;
+    const leave = keeping?.abandoned || (keeping?.adopting && !keeping.committed);
+    if (this.#attached && !leave) {
       for (const link of this.#links) removeFilters(link.ifindex, link.ifname);
       removeLocalDelivery();
       restoreSettings();
     }
     for (const tun of this.tuns) close(tun.fd);
+    keeping?.close();
     this.#object.close();
     for (const held of this.#locks) held.close();
   }
 }
-
-/** Options that two ordinary sockets cannot carry, by their kinds at IANA; an offer of AccECN by flags alone counts as 172. */
-const optionNames: Record<number, string> = {
-  2: 'tinyMss',
-  19: 'md5',
-  29: 'tcpAo',
-  30: 'mptcp',
-  34: 'fastOpen',
-  69: 'eno',
-  172: 'accEcn',
-  174: 'accEcn',
-  253: 'experimental',
-  254: 'experimental',
-  // Behind the kinds of TCP: what the IP header holds.
-  256: 'ipOptions',
-  257: 'extensionHeaders',
-};
-
-/** Takes our programs off an interface, and the clsact qdisc with them when nobody else uses it. */
-export function removeFilters(ifindex: number, ifname: string): boolean {
-  const ingress = detach(ifindex, Hook.ingress);
-  const egress = detach(ifindex, Hook.egress);
-  if (!ingress && !egress) return false;
-  const inUse = (hook: string) => {
-    try {
-      return tcFilters(ifname, hook) > 0;
-    } catch {
-      return true;
-    }
-  };
-  if (!inUse('ingress') && !inUse('egress')) removeClsact(ifindex);
-  return true;
-}
-
-function tcFilters(ifname: string, hook: string): number {
-  return (JSON.parse(tc('-j', 'filter', 'show', 'dev', ifname, hook) || '[]') as unknown[]).length;
-}
-
-const tc = (...args: string[]): string =>
-  execFileSync('tc', args, { encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] });
 
 /**
  * One engine a network namespace, since rules, routes and sysctls are the namespace's. An abstract Unix socket belongs

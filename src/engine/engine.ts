@@ -2,7 +2,7 @@
 import { MessageChannel, type MessagePort, Worker } from 'node:worker_threads';
 import type { FlowInfo, Release, ReleaseOutcome } from '../flow/stats.js';
 import { eventfd, ring } from '../kernel/eventfd.js';
-import { close } from '../kernel/socket.js';
+import { close, duplicate } from '../kernel/socket.js';
 import { compileRules, type RuleInput } from '../policy/rules.js';
 import { Counters } from './counters.js';
 import { Datapath } from './datapath.js';
@@ -77,14 +77,18 @@ export class Engine {
       [...new Set(options.interfaces)],
       workers,
       options.flowLimit ?? DEFAULT_FLOW_LIMIT,
+      { keep: options.keep === true, log: options.log ?? (() => {}) },
     );
     const engine = new Engine(datapath, options, onFlow, onFailure);
     try {
       const message = { generation: datapath.nextGeneration, work: workOf(rules) };
       engine.#history.set(datapath.nextGeneration, options.rules);
-      datapath.setRules(rules, false);
+      // The ports of flows that go on must go on being looked at.
+      datapath.setRules(rules, datapath.keeping?.adopting === true);
       for (let i = 0; i < workers; i++) engine.#threads.push(await engine.#startWorker(i, message));
       datapath.attach();
+      datapath.keeping?.commit();
+      if (datapath.keeping) engine.#sendAll({ type: 'begin' });
     } catch (error) {
       await engine.#stop();
       throw error;
@@ -96,7 +100,8 @@ export class Engine {
   #startWorker(index: number, rules: RulesMessage): Promise<Thread> {
     const { port1, port2 } = new MessageChannel();
     const wake = eventfd();
-    const counters = new Counters();
+    const { keeping } = this.datapath;
+    const counters = keeping ? keeping.counters(index) : new Counters();
     const { decide } = this.options;
     const data: WorkerData & { port: MessagePort } = {
       index,
@@ -106,11 +111,12 @@ export class Engine {
       handshakes: this.datapath.maps.handshakes,
       flows: this.datapath.maps.flows,
       changeFlow: this.datapath.changeFlow,
-      counters: counters.shared,
+      counters: keeping ? null : (counters.shared as SharedArrayBuffer),
       rules,
       tellSeen: this.options.log !== undefined,
       decide: decide === undefined ? 'none' : decide instanceof URL ? decide.href : 'main',
       decideTimeoutMs: this.options.decideTimeoutMs ?? DEFAULT_DECIDE_MS,
+      keep: keeping?.workerData() ?? null,
       port: port2,
     };
     const worker = new Worker(new URL('./worker.js', import.meta.url), {
@@ -121,10 +127,15 @@ export class Engine {
     return new Promise((resolve, reject) => {
       worker.once('error', (error) => {
         reject(error);
+        // A worker does not end by itself: its flows are the next engine's.
+        keeping?.abandon();
         if (!this.#closing) this.onFailure(error);
       });
       port1.on('message', (message: FromWorker) => {
-        if (message.type === 'ready') resolve(thread);
+        if (message.type === 'ready') {
+          keeping?.onKeeper(index, message.keeper);
+          resolve(thread);
+        } else if (message.type === 'keeper') keeping?.onKeeper(index, message.keeper);
         else this.#onMessage(thread, message);
       });
     });
@@ -144,7 +155,9 @@ export class Engine {
         let flow: Flow;
         try {
           const rule = this.#history.get(message.rules)?.[message.rule] ?? null;
-          flow = new Flow(message, rule, (reply) => this.#send(thread, reply), this.#releaseOne);
+          const { keeping } = this.datapath;
+          const copy = keeping ? (fd: number) => keeping.copy(this.#threads.indexOf(thread), fd) : duplicate;
+          flow = new Flow(message, rule, (reply) => this.#send(thread, reply), this.#releaseOne, copy);
         } catch (error) {
           this.options.log?.({
             level: 'error',
@@ -195,6 +208,9 @@ export class Engine {
 
   #housekeeping(): void {
     this.#unanswered.sweep(process.hrtime.bigint());
+    for (const worker of this.datapath.keeping?.bereft() ?? []) {
+      this.#send(this.#threads[worker] as Thread, { type: 'keep' });
+    }
     const gone = this.datapath.vanished();
     if (gone.length > 0 && !this.#closing) {
       this.onFailure(
@@ -250,7 +266,9 @@ export class Engine {
 
   /** Takes no new flow, releases those that are taken, resets what is left in the end, removes all that was set up. */
   close(): Promise<void> {
-    this.#closing ??= this.#drain().then(() => this.#stop());
+    this.#closing ??= (this.datapath.keeping?.abandoned ? Promise.resolve() : this.#drain()).then(() =>
+      this.#stop(),
+    );
     return this.#closing;
   }
 

@@ -8,6 +8,7 @@ import { close, setNoDelay, setResetOnClose } from '../kernel/socket.js';
 import { TcpState, tcpState } from '../kernel/tcp_info.js';
 import type { Counters } from './counters.js';
 import type { FlowEntry } from './flow-entry.js';
+import type { KeptFlows } from './keep/writer.js';
 import { ANY_NUMBER, FLOW_BYTES, HANDSHAKE_STATE, Live, State } from './layout.js';
 import { releasePipe } from './relay.js';
 import { CLIENT, type Identity, SERVER, type Side, TakenFlow } from './taken.js';
@@ -34,6 +35,8 @@ export class FlowTable {
     readonly onEnd: (flow: TakenFlow) => void,
     /** Writes a packet into the TUN, as if it had just arrived. */
     readonly reinject: (packet: Uint8Array) => void,
+    /** Where flows are written down for the next engine; null: they end with this one. */
+    readonly kept: KeptFlows | null = null,
   ) {}
 
   get(index: number, generation: number): TakenFlow | null {
@@ -67,13 +70,19 @@ export class FlowTable {
     const index = this.#free.pop() ?? this.#slots.length;
     const flow = new TakenFlow(this.worker, index, this.#nextGeneration(), keyString, identity, action);
     try {
+      // One that is kept is whole before it is ours: the next engine could not make what is missing.
       for (const side of [SERVER, CLIENT] as const)
-        if (first === null || side === first) this.#make(flow, side, taken);
+        if (first === null || this.kept || side === first) this.#make(flow, side, taken);
+      if (this.kept) {
+        for (const direction of flow.directions) direction.streaming = true;
+        this.kept.put(flow);
+      }
       identity.fillFlow(this.#value, first === null ? 'catchingUp' : [first === CLIENT, first === SERVER]);
       const result = mapUpdate(this.maps.flows, identity.key, this.#value);
       if (result === -E.E2BIG) throw new TableFull();
       if (result < 0) throw new KernelError('bpf_map_update_elem', -result, 'flows');
     } catch (error) {
+      flow.kept?.clear(flow);
       for (const fd of flow.fds) if (fd >= 0) discard(fd);
       this.#free.push(index);
       throw error;
@@ -86,6 +95,28 @@ export class FlowTable {
     this.counters.add('active', 1);
     if (first === null) this.#made(flow);
     return flow;
+  }
+
+  /** A number for a flow that comes from elsewhere. */
+  place(): { index: number; generation: number } {
+    return { index: this.#slots.length, generation: this.#nextGeneration() };
+  }
+
+  /** A flow of the engine before this one. `renumber` must follow when all are there. */
+  adopt(flow: TakenFlow): void {
+    this.#slots[flow.index] = flow;
+    this.#generation = Math.max(this.#generation, flow.generation);
+    this.byKey.set(flow.keyString, flow);
+    this.counters.add('active', 1);
+  }
+
+  /** What adopted flows have left between them is free. */
+  renumber(): void {
+    for (let index = 0; index < this.#slots.length; index++) {
+      if (this.#slots[index]) continue;
+      this.#slots[index] = null;
+      this.#free.push(index);
+    }
   }
 
   /**
@@ -104,6 +135,7 @@ export class FlowTable {
   /** Its sockets, which are in repair mode, vanish silently. `caughtUp` must follow. */
   leave(flow: TakenFlow): void {
     flow.left = true;
+    flow.kept?.clear(flow);
     for (const side of [CLIENT, SERVER] as const) {
       releasePipe(flow, side);
       close(flow.fds[side]);
@@ -125,6 +157,7 @@ export class FlowTable {
   /** No trace of it is left in the kernel. */
   #forget(flow: TakenFlow): void {
     mapDelete(this.maps.flows, flow.identity.key);
+    flow.kept?.clear(flow);
     this.byKey.delete(flow.keyString);
     this.#slots[flow.index] = null;
     this.#free.push(flow.index);
@@ -137,7 +170,7 @@ export class FlowTable {
   complete(flow: TakenFlow, taken: readonly [number, number]): void {
     const side = flow.fds[CLIENT] < 0 ? CLIENT : SERVER;
     try {
-      this.#make(flow, side, taken);
+      if (flow.fds[side] < 0) this.#make(flow, side, taken);
       this.#made(flow);
     } catch (error) {
       // The one end is reset; the other hears of that when its next segment is forwarded and meets a closed port.
@@ -164,6 +197,7 @@ export class FlowTable {
   /** A relayed flow goes to a handler: node:net expects that what it writes is sent. */
   handle(flow: TakenFlow): void {
     flow.action = 'handle';
+    flow.kept?.put(flow);
     for (const side of [CLIENT, SERVER] as const) {
       if (!flow.directions[side === CLIENT ? SERVER : CLIENT].noDelay) setNoDelay(flow.fds[side]);
     }

@@ -2,7 +2,6 @@
 import net from 'node:net';
 import type { Endpoint, HandshakeRecord } from '../flow/record.js';
 import type { Release } from '../flow/stats.js';
-import { duplicate } from '../kernel/socket.js';
 import type { Seen } from '../peek/seen.js';
 import type { RuleInput } from '../policy/rules.js';
 import type { FromWorker, ToWorker } from './messages.js';
@@ -45,6 +44,7 @@ export class Flow {
     rule: RuleInput | null,
     send: (message: ToWorker) => void,
     release: (id: string, within: number) => Promise<Release>,
+    copy: (fd: number) => number,
   ) {
     this.id = message.name;
     this.#reference = { id: message.id, generation: message.generation };
@@ -59,14 +59,14 @@ export class Flow {
     this.closed = new Promise((resolve) => {
       this.#ended = resolve;
     });
-    this.client = this.#adopt(message.clientFd, CLIENT);
-    this.server = this.#adopt(message.serverFd, SERVER);
+    this.client = this.#adopt(copy(message.clientFd), CLIENT);
+    this.server = this.#adopt(copy(message.serverFd), SERVER);
   }
 
   // A duplicate, so that the engine keeps the socket when node closes its descriptor: it can be given back, and what
   // is left of it after its end can be cleaned up.
   #adopt(fd: number, side: Side): net.Socket {
-    const socket = new net.Socket({ fd: duplicate(fd), readable: true, writable: true, allowHalfOpen: true });
+    const socket = new net.Socket({ fd, readable: true, writable: true, allowHalfOpen: true });
     socket.once('close', () => {
       if (!this.#handedBack) this.#send({ type: 'sideClosed', ...this.#reference, side });
     });

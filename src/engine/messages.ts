@@ -4,6 +4,7 @@ import type { Endpoint, HandshakeRecord } from '../flow/record.js';
 import type { FlowInfo, ReleaseOutcome } from '../flow/stats.js';
 import type { Seen } from '../peek/seen.js';
 import type { Candidate, Decision } from './decision.js';
+import type { KeepData } from './keep/adoption.js';
 import type { LogEvent } from './options.js';
 import type { RuleWork } from './rule-book.js';
 
@@ -16,7 +17,8 @@ export interface WorkerData {
   flows: number;
   /** The program change_flow. */
   changeFlow: number;
-  counters: SharedArrayBuffer;
+  /** Null: they are in the memory that is kept. */
+  counters: SharedArrayBuffer | null;
   /** The rules that come into force first. */
   rules: RulesMessage;
   /** Whether somebody wants to hear what first bytes were. */
@@ -24,6 +26,8 @@ export interface WorkerData {
   /** Nobody, the main thread, or the URL of a module that the worker loads. */
   decide: string;
   decideTimeoutMs: number;
+  /** Null: its flows end with it. */
+  keep: KeepData | null;
 }
 
 /** What became of the flows of a stop. */
@@ -55,10 +59,16 @@ export type ToWorker =
   /** `flows`: their names; null: all. `within`: how long it may take, in milliseconds. */
   | { type: 'release'; request: number; flows: string[] | null; within: number }
   | { type: 'drain'; request: number; milliseconds: number }
+  /** Its keeper was killed. */
+  | { type: 'keep' }
+  /** The engine before is gone: what was adopted goes on. */
+  | { type: 'begin' }
   | { type: 'stop' };
 
 export type FromWorker =
-  | { type: 'ready' }
+  /** `keeper`: the process that holds its descriptors; 0: none. */
+  | { type: 'ready'; keeper: number }
+  | { type: 'keeper'; keeper: number }
   | ({ type: 'candidate'; id: number } & Candidate)
   | {
       type: 'flow';

@@ -12,6 +12,8 @@ export interface LogEvent {
   released?: number;
   ended?: number;
   reset?: number;
+  /** Of the event `adopted`: flows of the engine before that go on. */
+  adopted?: number;
   /** Of the event `peeked`: whose first bytes, what they were, and what happens. */
   client?: string;
   server?: string;
@@ -30,6 +32,11 @@ export interface InterceptOptions {
   drainSeconds?: number;
   /** Flows taken at once; more are forwarded and counted as `tableFull`. Default 100,000. */
   flowLimit?: number;
+  /**
+   * Keeps relayed flows when this process is killed: another process holds their descriptors, and the next engine with
+   * `keep` in this network namespace goes on with them. Default false.
+   */
+  keep?: boolean;
   /** Closes the interception when it fires. */
   signal?: AbortSignal;
   /**

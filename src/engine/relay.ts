@@ -8,6 +8,7 @@
 import { E } from '../kernel/ffi.js';
 import {
   atUrgentMark,
+  peekByte,
   recv,
   send,
   sendUrgent,
@@ -37,7 +38,13 @@ export function pump(flow: TakenFlow, from: Side): PumpResult {
   if (direction.finSent) return 'ended';
   for (let round = 0; round < TURN; round++) {
     while (direction.queued > 0 && direction.pipe) {
-      const n = splice(direction.pipe.readEnd, target, direction.queued);
+      // A FIN that is known to follow goes in one segment with the last bytes, as in passSmall().
+      const n = splice(
+        direction.pipe.readEnd,
+        target,
+        direction.queued,
+        flow.kept !== null && direction.finNext,
+      );
       if (n <= 0) return wouldBlock(n) ? 'blocked' : 'targetFailed';
       direction.queued -= n;
       direction.bytes += n;
@@ -49,6 +56,7 @@ export function pump(flow: TakenFlow, from: Side): PumpResult {
       direction.bytes += n;
       direction.pendingUrgent = false;
       direction.pending = n === direction.pending.length ? null : direction.pending.subarray(n);
+      if (!direction.pending) flow.kept?.settle(flow);
     }
     if (direction.eof) {
       // Behind the error that recv() has reported, a socket that was reset reads as ended: no FIN comes of that.
@@ -60,13 +68,15 @@ export function pump(flow: TakenFlow, from: Side): PumpResult {
       return 'ended';
     }
     const n = direction.urgent
-      ? passToMark(flow, from, source, target)
+      ? (flow.kept ? keptToMark : passToMark)(flow, from, source, target)
       : direction.streaming
         ? fillPipe(flow, from, source)
         : passSmall(flow, from, source, target);
     if (n === 0) direction.eof = true;
     else if (n < 0) {
       if (n === -E.EPIPE) return 'targetFailed';
+      // No descriptor for a pipe, without which its bytes would be in our memory alone: it waits for one.
+      if (n === -E.ENFILE) return 'more';
       releasePipe(flow, from);
       return wouldBlock(n) ? 'blocked' : 'sourceFailed';
     } else if (n < SMALL && !direction.streaming && !direction.readToEnd && direction.queued === 0) {
@@ -129,10 +139,39 @@ function passToMark(flow: TakenFlow, from: Side, source: number, target: number)
   return n;
 }
 
+/**
+ * The same for a flow that outlives this process, whose bytes must not be in our memory alone: the byte is sent, written down
+ * as such, and only then taken from its source.
+ */
+function keptToMark(flow: TakenFlow, from: Side, source: number, target: number): number {
+  const direction = flow.directions[from];
+  if (!atUrgentMark(source)) return fillPipe(flow, from, source);
+  const peeked = peekByte(source, buffer);
+  if (peeked <= 0) return peeked;
+  flow.kept?.urgent(flow, from, buffer[0] as number, target);
+  sendAtOnce(direction, target);
+  const sent = sendUrgent(target, buffer);
+  direction.urgentWaits = sent < 0;
+  if (sent < 0) {
+    flow.kept?.urgentDone(flow, from);
+    return wouldBlock(sent) ? sent : -E.EPIPE;
+  }
+  recv(source, buffer, 1);
+  flow.kept?.urgentDone(flow, from);
+  direction.bytes++;
+  direction.urgent = false;
+  return 1;
+}
+
 function fillPipe(flow: TakenFlow, from: Side, source: number): number {
   const direction = flow.directions[from];
-  direction.pipe ??= pipes.take();
-  if (!direction.pipe) return passSmall(flow, from, source, flow.fds[from === 0 ? 1 : 0]);
+  if (!direction.pipe) {
+    direction.pipe = pipes.take();
+    if (!direction.pipe) {
+      return flow.kept ? -E.ENFILE : passSmall(flow, from, source, flow.fds[from === 0 ? 1 : 0]);
+    }
+    flow.kept?.pipe(flow, from);
+  }
   sendAtOnce(direction, flow.fds[from === 0 ? 1 : 0]);
   const n = splice(source, direction.pipe.writeEnd, PIPE_BYTES);
   if (n > 0) direction.queued += n;
@@ -143,8 +182,10 @@ function fillPipe(flow: TakenFlow, from: Side, source: number): number {
 export function releasePipe(flow: TakenFlow, from: Side): void {
   const direction = flow.directions[from];
   if (!direction.pipe) return;
-  if (direction.queued === 0) pipes.giveBack(direction.pipe);
-  else pipes.destroy(direction.pipe);
+  const { pipe, queued } = direction;
   direction.pipe = null;
   direction.queued = 0;
+  flow.kept?.pipe(flow, from);
+  if (queued === 0) pipes.giveBack(pipe);
+  else pipes.destroy(pipe);
 }

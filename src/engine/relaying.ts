@@ -42,6 +42,7 @@ export class Relaying {
     flow.state = 'relay';
     flow.directions[CLIENT].pending = pending[CLIENT];
     flow.directions[SERVER].pending = pending[SERVER];
+    flow.kept?.settle(flow);
     this.watch(flow);
     this.#ready.push(flow);
   }
@@ -82,7 +83,7 @@ export class Relaying {
   #pumpOther(flow: TakenFlow, side: Side): void {
     const from: Side = side === CLIENT ? SERVER : CLIENT;
     const other = flow.directions[from];
-    if (other.queued > 0 || other.pending) this.#pump(flow, from);
+    if (other.queued > 0 || other.pending || other.urgentWaits) this.#pump(flow, from);
   }
 
   #pump(flow: TakenFlow, from: Side): void {
@@ -107,7 +108,8 @@ export class Relaying {
   /** Most flows never fill a socket, and an event for its room would be one more turn of the loop for each. */
   #watchOutput(flow: TakenFlow, from: Side): void {
     const direction = flow.directions[from];
-    if (direction.outputWatched || (direction.queued === 0 && !direction.pending)) return;
+    if (direction.outputWatched) return;
+    if (direction.queued === 0 && !direction.pending && !direction.urgentWaits) return;
     direction.outputWatched = true;
     const to = from === CLIENT ? SERVER : CLIENT;
     this.epoll.addOutput(flow.fds[to], flow.index * 2 + to, flow.generation);

@@ -44,6 +44,9 @@ export class Settling {
     const direct = decision === 'relay' ? directData(identity, packets, this.#view) : null;
     const skip: [number, number] = [0, 0];
     if (direct) skip[direct.from] = direct.payload.length;
+    const { kept } = this.table;
+    if (direct) kept?.table.noteDirect(kept.worker, identity.key, direct.from, direct.payload);
+    else kept?.table.clearDirect(kept.worker);
     let flow: TakenFlow;
     try {
       const action = decision === 'handle' ? 'handle' : 'relay';
@@ -67,6 +70,7 @@ export class Settling {
     }
     if (direct) {
       const sent = this.direct.send(flow, direct);
+      kept?.table.clearDirect(kept.worker);
       try {
         this.table.complete(flow, skip);
       } catch (error) {

@@ -99,19 +99,20 @@ export function restoreSettings(): string[] {
 /**
  * Destroys TCP sockets whose local address is not this machine's: early demux (tcp_v4_early_demux) would attach what a
  * killed engine has left, TIME_WAIT included, to the packets of whoever uses the same ports, and ip_forward() drops a
- * packet that carries a socket. Until then the tracker sees to it. Returns how many there were.
+ * packet that carries a socket. Until then the tracker sees to it. `orphansOnly`: those of no process, since the others are
+ * flows that go on. Returns how many there were.
  */
-export function destroyForeignSockets(): number {
+export function destroyForeignSockets(orphansOnly = false): number {
   const own = new Set<string>();
   for (const link of JSON.parse(ip('-j', 'address', 'show')) as { addr_info: { local?: string }[] }[]) {
     for (const { local } of link.addr_info) if (local) own.add(local);
   }
-  const listing = execFileSync('ss', ['-H', '-n', '-t', 'state', 'all'], { encoding: 'utf8' });
+  const listing = execFileSync('ss', ['-H', '-n', '-t', '-e', 'state', 'all'], { encoding: 'utf8' });
   const reaper = new TimeWaitReaper();
   let found = 0;
   for (const line of listing.split('\n')) {
     const [state, , , local = '', remote = ''] = line.trim().split(/\s+/);
-    if (state === 'LISTEN' || !local) continue;
+    if (state === 'LISTEN' || !local || (orphansOnly && /\bino:[1-9]/.test(line))) continue;
     const [from, to] = [splitAddress(local), splitAddress(remote)];
     if (!from || !to || own.has(from.text) || from.text.startsWith('127.') || from.text === '::1') continue;
     const family = from.text.includes(':') ? 6 : 4;
@@ -131,8 +132,9 @@ function splitAddress(text: string): { text: string; bytes: Uint8Array; port: nu
   return bytes ? { text: address, bytes, port: Number(text.slice(colon + 1)) } : null;
 }
 
-/** Marked packets are delivered here, whatever their destination. */
-export function addLocalDelivery(): void {
+/** Marked packets are delivered here, whatever their destination. `goingOn`: they are already, and not one may be missed. */
+export function addLocalDelivery(goingOn = false): void {
+  if (goingOn && families.every((family) => ip(family, 'rule', 'show', 'pref', PREFERENCE) !== '')) return;
   removeLocalDelivery();
   const mark = `0x${MARK.toString(16)}/0x${MARK_MASK.toString(16)}`;
   for (const family of families) {

@@ -6,6 +6,7 @@ import { payloadSent } from '../kernel/tcp_info.js';
 import type { Seen } from '../peek/seen.js';
 import { formatAddress } from '../wire/address.js';
 import type { HeldSegments } from './held-segments.js';
+import type { KeptFlows } from './keep/writer.js';
 import {
   FLOW_LIVE,
   HANDSHAKE_CLIENT,
@@ -40,6 +41,8 @@ export class Direction {
   urgent = false;
   /** `pending` is the one byte that carries the mark. */
   pendingUrgent = false;
+  /** The byte with the mark is left in its source until the target has room for it. */
+  urgentWaits = false;
   eof = false;
   finSent = false;
   /** TCP_NODELAY is set on the target: from the second send on, so that what an end sent at once goes on at once. */
@@ -143,8 +146,10 @@ export class TakenFlow {
   held: HeldSegments | null = null;
   /** It has been released; what was held is on its way to the other end. */
   left = false;
-  readonly started = Date.now();
+  started = Date.now();
   finished = false;
+  /** Where it is written down for the next engine; null: nowhere, it ends with this one. */
+  kept: KeptFlows | null = null;
 
   constructor(
     readonly worker: number,

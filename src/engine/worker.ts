@@ -5,6 +5,7 @@ import type { ReleaseOutcome } from '../flow/stats.js';
 import { Epoll } from '../kernel/epoll.js';
 import { silence } from '../kernel/eventfd.js';
 import { mmapShared } from '../kernel/ffi.js';
+import { close } from '../kernel/socket.js';
 import { describeSeen, type Seen } from '../peek/seen.js';
 import type { Then } from '../policy/clauses.js';
 import { CatchingUp } from './catching-up.js';
@@ -15,6 +16,7 @@ import { FlowTable } from './flow-table.js';
 import { handOver } from './hand-over.js';
 import { Handled } from './handled.js';
 import { type DecideHere, Intake } from './intake.js';
+import { KeepingWorker } from './keep/worker-half.js';
 import { Config } from './layout.js';
 import type { Drained, FromWorker, ToWorker, WorkerData } from './messages.js';
 import { Peeking } from './peeking.js';
@@ -46,12 +48,13 @@ const post = (message: FromWorker): void => port.postMessage(message);
 const decide: 'none' | 'main' | DecideHere =
   data.decide === 'none' || data.decide === 'main' ? data.decide : (await import(data.decide)).default;
 
+const keep = data.keep && new KeepingWorker(data.keep, data.index);
 const config = mmapShared(data.config, Config.bytes);
 const heartbeat = new BigUint64Array(config, Config.heartbeat + data.index * 8, 1);
 const tun = new TunWriter(data.tun, config, data.index);
 const request = new RequestSockets(tun, config, data.index);
 const epoll = new Epoll();
-const counters = new Counters(data.counters);
+const counters = keep ? keep.counters : new Counters(data.counters as SharedArrayBuffer);
 const onEnd = (flow: TakenFlow): void => {
   if (drainUntil && !flow.left) drained.ended++;
   if (flow.action === 'handle') post({ type: 'ended', name: flow.id });
@@ -66,6 +69,7 @@ const table = new FlowTable(
   counters,
   onEnd,
   reinject,
+  keep ? keep.flows : null,
 );
 const relaying = new Relaying(epoll, table);
 const handled = new Handled(epoll, table);
@@ -184,6 +188,12 @@ function onMessage(message: ToWorker): void {
       peeking.stop();
       for (const flow of [...table.byKey.values()]) releaseForStop(flow);
       break;
+    case 'keep':
+      if (keep) post({ type: 'keeper', keeper: keep.startKeeper() });
+      break;
+    case 'begin':
+      keep?.begin((flow) => relaying.adopt(flow, [null, null]));
+      break;
     case 'stop':
       running = false;
       break;
@@ -226,7 +236,7 @@ function timeout(now: number): number {
 }
 
 function beat(now: number): void {
-  if (now - lastBeat < BEAT_EVERY_MS && now >= lastBeat) return;
+  if ((now - lastBeat < BEAT_EVERY_MS && now >= lastBeat) || keep?.begun === false) return;
   lastBeat = now;
   heartbeat[0] = process.hrtime.bigint();
 }
@@ -278,8 +288,11 @@ function turn(): void {
 
 epoll.addReadable(data.tun, TAG_TUN, NOT_A_FLOW);
 epoll.addReadable(data.wake, TAG_WAKE, NOT_A_FLOW);
-heartbeat[0] = process.hrtime.bigint();
-post({ type: 'ready' });
+const keeper = keep ? keep.adopt(table) : 0;
+if (!keep) heartbeat[0] = process.hrtime.bigint();
+post({ type: 'ready', keeper });
 while (running) turn();
 request.close();
+// A keeper shares them, and may live a moment longer.
+if (keep) close(data.tun);
 port.close();

@@ -19,6 +19,7 @@ const findProgram = libbpf.func('void *bpf_object__find_program_by_name(void *, 
 const programFd = libbpf.func('int bpf_program__fd(void *)');
 const findMap = libbpf.func('void *bpf_object__find_map_by_name(void *, str)');
 const mapFd = libbpf.func('int bpf_map__fd(void *)');
+const reuseCall = libbpf.func('int bpf_map__reuse_fd(void *, int)');
 const setMaxEntries = libbpf.func('int bpf_map__set_max_entries(void *, uint)');
 const hookCreate = libbpf.func('int bpf_tc_hook_create(void *)');
 const hookDestroy = libbpf.func('int bpf_tc_hook_destroy(void *)');
@@ -44,11 +45,16 @@ const BPF_TC_F_REPLACE = 1;
 export class BpfObject {
   readonly #object: unknown;
 
-  constructor(path: string, maxEntries: Record<string, number> = {}) {
+  /** `reuse`: maps that are there already, by descriptor; they are used in place of new ones. */
+  constructor(path: string, maxEntries: Record<string, number> = {}, reuse: Record<string, number> = {}) {
     this.#object = openCall(path, null);
     if (!this.#object) throw new KernelError('bpf_object__open', errno(), path);
     for (const [name, entries] of Object.entries(maxEntries)) {
       setMaxEntries(findMap(this.#object, name), entries);
+    }
+    for (const [name, fd] of Object.entries(reuse)) {
+      const result = reuseCall(findMap(this.#object, name), fd);
+      if (result < 0) throw new KernelError('bpf_map__reuse_fd', -result, name);
     }
     const result = loadCall(this.#object);
     if (result < 0) {

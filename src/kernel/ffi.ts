@@ -15,6 +15,7 @@ export const E = {
   EEXIST: 17,
   EINTR: 4,
   ENOENT: 2,
+  ENFILE: 23,
   ECONNRESET: 104,
   EPIPE: 32,
   E2BIG: 7,

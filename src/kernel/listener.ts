@@ -83,6 +83,16 @@ export function accept(
   }
 }
 
+/** Takes sockets that nobody has accepted out of a listener's queue and drops them silently: its end would reset them
+ *  (inet_csk_listen_stop()). */
+export function discardQueued(listener: number): void {
+  for (;;) {
+    const fd = acceptCall(listener, null, null, SOCK_NONBLOCK_CLOEXEC);
+    if (fd < 0) return;
+    discard(fd);
+  }
+}
+
 function isPeer(family: 4 | 6, address: Uint8Array, offset: number, port: number): boolean {
   if (peer[2] !== port >> 8 || peer[3] !== (port & 0xff)) return false;
   const skip = family === 4 ? 12 : 0;

@@ -16,7 +16,10 @@ const IPV6_UNICAST_HOPS = 16;
 const IPV6_TRANSPARENT = 75;
 const SO_LINGER = 13;
 const SO_OOBINLINE = 10;
+const SO_ACCEPTCONN = 30;
+const SO_PROTOCOL = 38;
 const SO_MEMINFO = 55;
+const IPPROTO_TCP = 6;
 const TCP_NODELAY = 1;
 const TCP_MAXSEG = 2;
 const TCP_QUICKACK = 12;
@@ -37,6 +40,7 @@ const getsockoptCall = libc.func('int getsockopt(int, int, int, void *, void *)'
 const shutdownCall = libc.func('int shutdown(int, int)');
 const closeCall = libc.func('int close(int)');
 const dupCall = libc.func('int fcntl(int, int, int)');
+const dup2Call = libc.func('int dup2(int, int)');
 const recvCall = libc.func('int64_t recv(int, void *, size_t, int)');
 const sendCall = libc.func('int64_t send(int, void *, size_t, int)');
 const writeCall = libc.func('int64_t write(int, void *, size_t)');
@@ -151,6 +155,12 @@ export function send(fd: number, buffer: Uint8Array, length: number, more = fals
   return n < 0 ? -errno() : n;
 }
 
+/** Looks at the next byte and leaves it where it is. Returns 1, 0 at the end of the stream, or -errno. */
+export function peekByte(fd: number, byte: Uint8Array): number {
+  const n = recvCall(fd, byte, 1, MSG_PEEK);
+  return n < 0 ? -errno() : n;
+}
+
 /** Sends one byte with the urgent mark on it. Returns 1, or -errno. */
 export function sendUrgent(fd: number, byte: Uint8Array): number {
   const n = sendCall(fd, byte, 1, MSG_NOSIGNAL | MSG_OOB);
@@ -178,6 +188,21 @@ export const shutdownWrite = (fd: number): void => {
 
 export const close = (fd: number): void => {
   closeCall(fd);
+};
+
+/** What kind of TCP socket it is; null: none. */
+export function tcpKind(fd: number): 'connection' | 'listener' | null {
+  const option = (name: number): number => {
+    length[0] = 4;
+    return getsockoptCall(fd, SOL_SOCKET, name, wordBytes, length) < 0 ? -1 : (word[0] as number);
+  };
+  if (option(SO_PROTOCOL) !== IPPROTO_TCP) return null;
+  return option(SO_ACCEPTCONN) === 0 ? 'connection' : 'listener';
+}
+
+/** Makes `fd` another descriptor of what `by` describes (dup2(2)). */
+export const replace = (fd: number, by: number): void => {
+  dup2Call(by, fd);
 };
 
 /** A second descriptor for the same socket, closed on exec. */

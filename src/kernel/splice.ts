@@ -4,6 +4,8 @@ import { close } from './socket.js';
 
 const SPLICE_F_MOVE = 1;
 const SPLICE_F_NONBLOCK = 2;
+const SPLICE_F_MORE = 4;
+const FIONREAD = 0x541b;
 const F_SETPIPE_SZ = 1031;
 /** Bytes that one direction of one flow can have in the middle, beyond the two sockets' own buffers. */
 export const PIPE_BYTES = 1 << 18;
@@ -11,6 +13,7 @@ const KEPT = 64;
 
 const pipeCall = libc.func('int pipe2(void *, int)');
 const spliceCall = libc.func('int64_t splice(int, void *, int, void *, size_t, uint)');
+const ioctlCall = libc.func('int ioctl(int, ulong, void *)');
 const fcntlCall = libc.func('int fcntl(int, int, int)');
 
 export interface Pipe {
@@ -48,8 +51,13 @@ export class PipePool {
   }
 }
 
-/** Moves up to `length` bytes; returns how many, 0 at the end of the stream, or -errno. */
-export function splice(from: number, to: number, length: number): number {
-  const n = spliceCall(from, null, to, null, length, SPLICE_F_MOVE | SPLICE_F_NONBLOCK);
+/** Moves up to `length` bytes; returns how many, 0 at the end of the stream, or -errno. `more`: as MSG_MORE of send(2). */
+export function splice(from: number, to: number, length: number, more = false): number {
+  const flags = SPLICE_F_MOVE | SPLICE_F_NONBLOCK | (more ? SPLICE_F_MORE : 0);
+  const n = spliceCall(from, null, to, null, length, flags);
   return n < 0 ? -errno() : n;
 }
+
+/** Bytes in a pipe (pipe(7), FIONREAD). */
+export const pipeBytes = (readEnd: number): number =>
+  ioctlCall(readEnd, FIONREAD, endBytes) < 0 ? 0 : (ends[0] as number);
