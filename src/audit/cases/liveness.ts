@@ -181,7 +181,7 @@ export const liveness: AuditCase[] = [
     faults: [41],
     by: 'raw',
     right: 'data is acknowledged when the server has it, not before',
-    standard: 'RFC 9293 section 3.8: who acknowledges takes responsibility; RFC 3135 section 4.1.3',
+    standard: 'RFC 3135 section 4.1.3',
     consequence: 'when the box or the far leg fails, the sender has thrown away what never arrived',
     mend: 'acknowledge to one side what the other side has acknowledged',
     sent: '500 bytes in mid-connection, which the server leaves unacknowledged for a while',
