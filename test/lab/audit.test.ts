@@ -44,6 +44,13 @@ async function audit(family: 4 | 6, ...args: string[]): Promise<{ code: number; 
   return { code, report: JSON.parse(stdout) as Report };
 }
 
+/** For whoever reads why a test failed. */
+const reasons = ({ cases }: Report): string =>
+  cases
+    .filter(({ verdict }) => verdict !== 'right')
+    .map(({ id, reason, seen }) => `${id}: ${reason}; ${JSON.stringify(seen)}`)
+    .join('\n');
+
 /** `verdict id` of all that is not right, without what is about the other family. */
 const complaints = ({ cases }: Report): string[] =>
   cases
@@ -135,7 +142,7 @@ describe('through desplice', () => {
     try {
       const { report } = await audit(family);
       const known = ofDesplice.filter((each) => family === 4 || !each.includes('dont-fragment'));
-      expect(complaints(report)).toEqual(known);
+      expect(complaints(report), reasons(report)).toEqual(known);
       expect((await engine.stats()).flows.intercepted).toBeGreaterThan(40);
     } finally {
       expect(await engine.stop()).toBe(0);
@@ -274,7 +281,7 @@ describe('a fault that is put in', () => {
     const takeOut = inject(rig.lab, object, fault);
     try {
       const { code, report } = await audit(4);
-      expect(complaints(report)).toEqual(found);
+      expect(complaints(report), reasons(report)).toEqual(found);
       expect(code).toBe(found.some((each) => each.startsWith('wrong')) ? 1 : 0);
     } finally {
       takeOut();
