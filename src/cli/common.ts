@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs';
 import { Option } from 'commander';
 import { defaultControlPath } from '../control/client.js';
 
@@ -19,4 +20,9 @@ export interface AskOptions {
 
 export function printJson(value: unknown): void {
   process.stdout.write(`${JSON.stringify(value, null, 2)}\n`);
+}
+
+export function readVersion(): string {
+  const file = new URL('../../package.json', import.meta.url);
+  return (JSON.parse(readFileSync(file, 'utf8')) as { version: string }).version;
 }

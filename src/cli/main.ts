@@ -1,5 +1,5 @@
-import { readFileSync } from 'node:fs';
 import { Command, Help } from 'commander';
+import { readVersion } from './common.js';
 import { describeFailure } from './fail.js';
 
 /** Loaded one by one: `desplice stats` must not wait for the engine's modules. In the order of the help. */
@@ -13,9 +13,10 @@ const commands: Record<string, () => Promise<Command>> = {
   clean: async () => (await import('./clean.js')).cleanCommand(),
   lab: async () => (await import('./lab.js')).labCommand(),
   demo: async () => (await import('./demo.js')).demoCommand(),
+  audit: async () => (await import('./audit.js')).auditCommand(),
 };
 
-const setsThingsUp = new Set(['run', 'demo']);
+const setsThingsUp = new Set(['run', 'demo', 'audit']);
 
 const examples = `
 Examples:
@@ -81,9 +82,4 @@ function prepare(command: Command): void {
 
 function fullName(command: Command): string {
   return command.parent ? `${fullName(command.parent)} ${command.name()}` : command.name();
-}
-
-function readVersion(): string {
-  const file = new URL('../../package.json', import.meta.url);
-  return (JSON.parse(readFileSync(file, 'utf8')) as { version: string }).version;
 }

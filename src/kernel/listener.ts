@@ -3,48 +3,28 @@
  * valid SYN cookie (`bpf_sk_assign_tcp_reqsk()`, Linux 6.9): two calls in place of TCP_REPAIR's seventeen, and the kernel
  * restores what TCP_REPAIR forgets, ECN and the timestamp to echo.
  */
-import koffi from 'koffi';
 import { check, libc } from './ffi.js';
 import { discard } from './repair.js';
-import {
-  bind,
-  close,
-  SOL_SOCKET,
-  setNoDelay,
-  setTransparent,
-  setTtl,
-  setUrgentInline,
-  tcpSocket,
-} from './socket.js';
+import { bind, close, setNoDelay, setTransparent, setTtl, setUrgentInline, tcpSocket } from './socket.js';
+import { attachFilter, type Instruction } from './socket_filter.js';
 
-const SO_ATTACH_FILTER = 26;
 const SOCK_NONBLOCK_CLOEXEC = 0o2004000;
 const BACKLOG = 16;
 
-koffi.struct('sock_fprog', { len: 'uint16', filter: 'void *' });
-const attachFilterCall = libc.func('int setsockopt(int, int, int, _In_ sock_fprog *, uint)');
 const listenCall = libc.func('int listen(int, int)');
 const acceptCall = libc.func('int accept4(int, void *, void *, int)');
 const getsocknameCall = libc.func('int getsockname(int, void *, void *)');
 
-/** Classic BPF (Documentation/networking/filter.rst): accept a packet whose mark is ours, drop any other. */
-function markFilter(mark: number, mask: number): Uint8Array {
+/** Accepts a packet whose mark is ours, drops any other. */
+function markFilter(mark: number, mask: number): Instruction[] {
   const SKF_AD_MARK = 0xfffff000 + 20;
-  const instructions: [number, number, number, number][] = [
+  return [
     [0x20, 0, 0, SKF_AD_MARK],
     [0x54, 0, 0, mask],
     [0x15, 0, 1, mark],
     [0x06, 0, 0, 0x40000],
     [0x06, 0, 0, 0],
   ];
-  const view = new DataView(new ArrayBuffer(instructions.length * 8));
-  instructions.forEach(([code, jt, jf, k], i) => {
-    view.setUint16(i * 8, code, true);
-    view.setUint8(i * 8 + 2, jt);
-    view.setUint8(i * 8 + 3, jf);
-    view.setUint32(i * 8 + 4, k >>> 0, true);
-  });
-  return new Uint8Array(view.buffer);
 }
 
 export interface Listener {
@@ -66,12 +46,7 @@ export function openListener(family: 4 | 6, mark: number, mask: number): Listene
     setUrgentInline(fd);
     setNoDelay(fd);
     setTtl(fd, family, USUAL_TTL);
-    const filter = markFilter(mark, mask);
-    check(
-      attachFilterCall(fd, SOL_SOCKET, SO_ATTACH_FILTER, { len: filter.length / 8, filter }, 16),
-      'setsockopt',
-      'SO_ATTACH_FILTER',
-    );
+    attachFilter(fd, markFilter(mark, mask));
     const loopback = new Uint8Array(16);
     if (family === 6) loopback[15] = 1;
     else loopback.set([127, 0, 0, 1], 12);

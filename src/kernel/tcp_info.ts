@@ -83,6 +83,8 @@ export interface TcpInfo {
   bytesReceived: number;
   /** What the other end has said it can take (Linux 5.4). */
   sendWindow: number;
+  /** Smoothed, as this socket has measured it. */
+  roundTripMs: number;
 }
 
 /** -errno when the socket is none. */
@@ -112,5 +114,6 @@ export function tcpInfo(fd: number): TcpInfo | number {
     bytesAcknowledged: Number(view.getBigUint64(120, true)),
     bytesReceived: Number(view.getBigUint64(128, true)),
     sendWindow: word(228),
+    roundTripMs: word(68) / 1000,
   };
 }

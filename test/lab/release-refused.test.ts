@@ -1,9 +1,9 @@
 /** Releases that would be noticed are refused, and the flow goes on as if nobody had asked. Raw ends do what no kernel does. */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { RawConnection } from '../../src/audit/raw-connection.js';
+import type { RawSend } from '../../src/audit/raw-segment.js';
 import type { ReleaseOutcome } from '../../src/flow/stats.js';
 import { Path } from '../fidelity/harness/path.js';
-import type { RawConnection } from '../fidelity/harness/raw.js';
-import type { RawSend } from '../fidelity/harness/raw-segment.js';
 import { countedEnds, type LabEnds } from './ends.js';
 import type { Engine } from './engine.js';
 import { sleep } from './harness.js';

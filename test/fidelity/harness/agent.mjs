@@ -5,13 +5,13 @@ import { execFile } from 'node:child_process';
 import dgram from 'node:dgram';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { createInterface } from 'node:readline';
+import { firstWrong, patternBytes } from '../../../dist/audit/pattern.js';
 import { leaseFlowLabel } from '../../../dist/kernel/flow_label.js';
 import { frameSocket, receiveFrame, sendFrame } from '../../../dist/kernel/frame_socket.js';
 import * as host from '../../../dist/kernel/host_socket.js';
 import { close, unread } from '../../../dist/kernel/socket.js';
 import { tcpInfo } from '../../../dist/kernel/tcp_info.js';
 import { formatAddress, parseAddress } from '../../../dist/wire/address.js';
-import { firstWrong, patternBytes } from './pattern.mjs';
 
 const EAGAIN = -11;
 const EINPROGRESS = -115;

@@ -1,6 +1,7 @@
 /** The same short talk for scenarios that are about how a connection opens: data both ways, then both ends close. */
+
+import type { RawSend } from '../../../src/audit/raw-segment.js';
 import type { SegmentOptions } from '../../../src/wire/segment.js';
-import type { RawSend } from './raw-segment.js';
 import type { Ends } from './scenario.js';
 
 export interface Opening {

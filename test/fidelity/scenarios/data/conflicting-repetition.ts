@@ -1,3 +1,4 @@
+import { conflicting } from '../../../../src/audit/exchanges.js';
 import { scenario } from '../../harness/scenario.js';
 
 export default scenario({
@@ -13,12 +14,7 @@ export default scenario({
     const s = await listener.accept();
     await c.send('P.', { length: 100 });
     await s.receive(100);
-    // Repeated with other bytes: what was read already, what lies behind a hole, and more than both.
-    await c.send('P.', { seq: 1, length: 100, seed: 7 });
-    await c.send('P.', { seq: 201, length: 100 });
-    await c.send('P.', { seq: 201, length: 100, seed: 7 });
-    await c.send('P.', { seq: 101, length: 100 });
-    await c.send('P.', { seq: 101, length: 200, seed: 7 });
+    await conflicting(c);
     check('the first of each counts', (await s.receive(200)).end === 'enough');
     await s.send(10);
     await c.expect('.', { end: 11 });

@@ -1,3 +1,4 @@
+import { overlapping } from '../../../../src/audit/exchanges.js';
 import { scenario } from '../../harness/scenario.js';
 
 export default scenario({
@@ -13,11 +14,7 @@ export default scenario({
     const s = await listener.accept();
     await c.send('P.', { length: 100 });
     await s.receive(100);
-    // Behind a hole, over its edge, inside what is there, and at last the hole, with something on either side.
-    await c.send('P.', { seq: 301, length: 200 });
-    await c.send('P.', { seq: 401, length: 200 });
-    await c.send('P.', { seq: 351, length: 50 });
-    await c.send('P.', { seq: 51, length: 400 });
+    await overlapping(c);
     check('every byte is in its place', (await s.receive(500)).end === 'enough');
     await s.send(10);
     await c.expect('.', { end: 11 });

@@ -1,4 +1,4 @@
-import type { RawConnection } from '../../harness/raw.js';
+import type { RawConnection } from '../../../../src/audit/raw-connection.js';
 import { scenario } from '../../harness/scenario.js';
 
 /** TCP_REPAIR takes even values only; 535 bytes are too few for a request sock, so that it is used. */

@@ -1,4 +1,4 @@
-import { icmpKind } from '../../harness/icmp-kinds.js';
+import { icmpKind } from '../../../../src/audit/icmp-kinds.js';
 import { scenario } from '../../harness/scenario.js';
 
 export default scenario({

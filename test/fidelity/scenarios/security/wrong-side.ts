@@ -1,4 +1,4 @@
-import type { RawSend } from '../../harness/raw-segment.js';
+import type { RawSend } from '../../../../src/audit/raw-segment.js';
 import { type Ends, scenario } from '../../harness/scenario.js';
 
 /** In the name of one end, from the link of the other, where it comes back out of the middle. */

@@ -1,14 +1,16 @@
 /** What a segment made by hand may say, and what is done to it that `buildTcpSegment` has no words for. */
-import { putU16 } from '../../../src/wire/bytes.js';
-import { internetChecksum, tcpChecksum } from '../../../src/wire/checksum.js';
-import { addressOf, parseIp } from '../../../src/wire/ip.js';
-import type { SegmentOptions } from '../../../src/wire/segment.js';
-import { type TcpHeader, tcpFlags } from '../../../src/wire/tcp.js';
-import type { RawPlace } from './place.js';
+import { putU16 } from '../wire/bytes.js';
+import { internetChecksum, tcpChecksum } from '../wire/checksum.js';
+import { addressOf, type IpHeader, parseIp } from '../wire/ip.js';
+import type { SegmentOptions } from '../wire/segment.js';
+import { type TcpHeader, tcpFlags } from '../wire/tcp.js';
 
 /** As it came. */
 export interface RawSegment extends TcpHeader {
   payload: Uint8Array;
+  ip: IpHeader;
+  /** The whole packet. */
+  packet: Uint8Array;
 }
 
 export interface RawSend {
@@ -98,10 +100,4 @@ export function spoil(packet: Uint8Array, what: 'tcp' | 'ip' | 'data'): void {
   // IPv6 has no checksum of its own header (RFC 8200): the TCP checksum covers what matters of it.
   const at = what === 'data' ? packet.length - 1 : what === 'ip' && v4 ? 10 : v4 ? 36 : 56;
   packet[at] = (packet[at] as number) ^ 0x55;
-}
-
-/** For the next hop, in hexadecimal. */
-export function framed(packet: Uint8Array, { gateway, mac }: RawPlace): string {
-  const type = (packet[0] as number) >> 4 === 4 ? '0800' : '86dd';
-  return `${gateway}${mac}`.replaceAll(':', '') + type + Buffer.from(packet).toString('hex');
 }

@@ -1,7 +1,7 @@
 /** ICMP errors by hand: what a router, or whoever pretends to be one, says about a segment. */
-import { isMapped } from '../../../src/wire/address.js';
-import { putU16, putU32 } from '../../../src/wire/bytes.js';
-import { foldChecksum, internetChecksum, pseudoHeaderSum, sum16 } from '../../../src/wire/checksum.js';
+import { isMapped } from '../wire/address.js';
+import { putU16, putU32 } from '../wire/bytes.js';
+import { foldChecksum, internetChecksum, pseudoHeaderSum, sum16 } from '../wire/checksum.js';
 
 export interface IcmpInput {
   /** 16 bytes, IPv4 mapped. */

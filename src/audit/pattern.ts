@@ -1,11 +1,13 @@
-// A stream of bytes that is known by its seed: byte n is the same for whoever asks. Its period is a prime, so that a piece
-// that was lost, repeated or moved by any power of two shows.
+/**
+ * A stream of bytes that is known by its seed: byte n is the same for whoever asks. Its period is a prime, so that a piece
+ * that was lost, repeated or moved by any power of two shows.
+ */
 const period = 65_521;
 
-const streams = new Map();
+const streams = new Map<number, Uint8Array>();
 
 /** Three periods, so that any piece of 64 KiB is one slice. */
-function stream(seed) {
+function stream(seed: number): Uint8Array {
   let bytes = streams.get(seed);
   if (!bytes) {
     bytes = new Uint8Array(period * 3);
@@ -22,13 +24,13 @@ function stream(seed) {
 }
 
 /** At most 64 KiB of a stream. */
-export function patternBytes(seed, offset, count) {
+export function patternBytes(seed: number, offset: number, count: number): Uint8Array {
   const at = offset % period;
   return stream(seed).subarray(at, at + count);
 }
 
 /** Position in the stream of the first byte that is wrong, or -1. */
-export function firstWrong(seed, offset, bytes) {
+export function firstWrong(seed: number, offset: number, bytes: Uint8Array): number {
   for (let done = 0; done < bytes.length; done += 65_536) {
     const piece = bytes.subarray(done, done + 65_536);
     const expected = patternBytes(seed, offset + done, piece.length);
