@@ -262,6 +262,7 @@ static __always_inline int on_segment(struct __sk_buff *skb, const struct config
 		}
 		mine->window = p->window;
 		mine->has |= SCALED_WINDOW;
+		note_header(mine, p);
 		read_timestamp(skb, p, mine);
 		change(h, ESTABLISHED, HELD);
 	}

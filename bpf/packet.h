@@ -97,6 +97,14 @@ static __always_inline void pass_sockets_by(struct __sk_buff *skb)
 	bpf_skb_set_tunnel_key(skb, &none, sizeof none, 0);
 }
 
+/* What goes out in the name of this end looks as its packets did when they came in. */
+static __always_inline void note_header(struct side *s, const struct packet *p)
+{
+	s->ttl = p->ttl;
+	s->tos = p->tos;
+	s->flow_label = p->flow_label;
+}
+
 static __always_inline int is_tag(__be16 type)
 {
 	return type == bpf_htons(ETH_P_8021Q) || type == bpf_htons(ETH_P_8021AD);

@@ -116,8 +116,7 @@ static __always_inline int track(struct __sk_buff *skb, __u32 l3, int from_engin
 					pass_sockets_by(skb);
 					return TC_ACT_OK;
 				}
-				mine->ttl = p.ttl;
-				mine->tos = p.tos;
+				note_header(mine, &p);
 				read_timestamp(skb, &p, mine);
 				if (!(f->live >> (p.from & 1) & 1) && !stale(c, worker)) {
 					/* What follows must not overtake it: the engine says when it has been delivered. */

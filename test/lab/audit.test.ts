@@ -129,8 +129,6 @@ describe('through plain forwarding', () => {
 const ofDesplice = [
   'differs: unknown-option-on-data',
   'differs: congestion-echo-answered',
-  'wrong: dscp-carried',
-  'wrong: ttl-as-forwarded',
   'differs: dont-fragment-as-sent',
   'differs: slow-reader-slows-sender',
   'wrong: acknowledged-means-arrived',
