@@ -217,6 +217,7 @@ export class Intake {
 
   /** Milliseconds until a decision, or a first flight, is late; -1: none is out. */
   nextDue(now: number): number {
+    if (this.#byId.size === 0 && this.#looking.size === 0) return -1;
     const [decision] = this.#byId.values();
     const [flight] = this.#looking.values();
     const due = Math.min(decision?.due ?? Infinity, flight ?? Infinity);
@@ -225,16 +226,20 @@ export class Intake {
 
   /** Sees to what has waited too long. The maps' order is that in which the waits began. */
   expire(now: number): void {
-    for (const [pending, due] of this.#looking) {
-      if (due > now) break;
-      this.#lookOn(pending, now);
-    }
+    if (this.#looking.size > 0) this.#expireLooks(now);
     if (this.#byId.size === 0) return;
     for (const pending of this.#byId.values()) {
       if (pending.due > now) return;
       const message = `decide took more than ${this.decideTimeoutMs} ms, the flow is forwarded`;
       this.post({ type: 'log', level: 'warn', event: 'decideTimeout', message });
       this.#forward(pending, 'failed');
+    }
+  }
+
+  #expireLooks(now: number): void {
+    for (const [pending, due] of this.#looking) {
+      if (due > now) return;
+      this.#lookOn(pending, now);
     }
   }
 

@@ -82,6 +82,7 @@ export class Peeking {
 
   /** Once a turn of the loop. */
   settle(now: number): void {
+    if (this.#looks.size === 0) return;
     for (const [flow, look] of this.#looks) {
       if (flow.finished) this.#looks.delete(flow);
       else if (look.deadline > now) return;

@@ -224,13 +224,17 @@ function releaseForStop(flow: TakenFlow): void {
   });
 }
 
+/** `due` below 0: nothing is. */
+const sooner = (wait: number, due: number): number => (due >= 0 && due < wait ? due : wait);
+
 function timeout(now: number): number {
   if (relaying.busy || catchingUp.any) return 0;
   let wait = releasing.restless ? 1 : relaying.restless ? RESTLESS_MS : HEARTBEAT_MS;
   const acknowledgement = direct.nextDue(now);
   if (acknowledgement >= 0) wait = Math.min(wait, acknowledgement);
-  for (const due of [intake.nextDue(now), peeking.nextDue(now), policy.nextDue(now)])
-    if (due >= 0) wait = Math.min(wait, due);
+  wait = sooner(wait, intake.nextDue(now));
+  wait = sooner(wait, peeking.nextDue(now));
+  wait = sooner(wait, policy.nextDue(now));
   if (drainUntil) wait = Math.min(wait, 20);
   return wait;
 }
