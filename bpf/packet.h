@@ -293,3 +293,14 @@ static __always_inline int parse_tcp(struct __sk_buff *skb, struct packet *p)
 	fill_tcp(p, &tcp, header, end);
 	return 1;
 }
+
+/* The timestamps option in the form that nearly every stack sends: NOP NOP TS first (RFC 7323 appendix A). */
+struct timestamps {
+	__be32 head, val, ecr;
+};
+
+static __always_inline int find_timestamps(struct __sk_buff *skb, const struct packet *p, struct timestamps *ts)
+{
+	return p->options >= 12 && bpf_skb_load_bytes(skb, p->l4 + 20, ts, sizeof *ts) == 0 &&
+	       ts->head == bpf_htonl(0x0101080a);
+}

@@ -45,16 +45,11 @@ static __always_inline int find_leg(struct __sk_buff *skb, const struct packet *
 	return found;
 }
 
-/* The timestamps option in the form that nearly every stack sends: NOP NOP TS first (RFC 7323 appendix A). */
-struct timestamps {
-	__be32 head, val, ecr;
-};
-
+/* 0 where the two ends have not agreed on timestamps, or a segment bears none. */
 static __always_inline int load_timestamps(struct __sk_buff *skb, const struct packet *p, const struct flow *f,
 					   struct timestamps *ts)
 {
-	return f->side[0].has & f->side[1].has & HAS_TS && p->options >= 12 &&
-	       bpf_skb_load_bytes(skb, p->l4 + 20, ts, sizeof *ts) == 0 && ts->head == bpf_htonl(0x0101080a);
+	return f->side[0].has & f->side[1].has & HAS_TS && find_timestamps(skb, p, ts);
 }
 
 /* Overwrites a number of the TCP header. */

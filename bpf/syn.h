@@ -177,15 +177,11 @@ static __always_inline int read_syn(struct __sk_buff *skb, const struct packet *
 	return !w->answer && (flags & ACC_ECN) == ACC_ECN ? OPTION_ACC_ECN : 0;
 }
 
-/* The newest timestamp of a segment, in the form that nearly every stack sends: NOP NOP TS first (RFC 7323 A). */
+/* The newest timestamp of that end. */
 static __always_inline void read_timestamp(struct __sk_buff *skb, const struct packet *p, struct side *s)
 {
-	struct {
-		__be32 head, val, ecr;
-	} ts;
+	struct timestamps ts;
 
-	if (!(s->has & HAS_TS) || p->options < 12 || bpf_skb_load_bytes(skb, p->l4 + 20, &ts, 12))
-		return;
-	if (ts.head == bpf_htonl(0x0101080a))
+	if (s->has & HAS_TS && find_timestamps(skb, p, &ts))
 		s->tsval = bpf_ntohl(ts.val);
 }

@@ -97,7 +97,7 @@ export class DirectData {
     if (flow.finished || flow.directions[other].bytes > 0 || flow.directions[from].bytes !== length) return;
     const { identity } = flow;
     const [mine, self] = [identity.sides[from], identity.sides[other]];
-    const both = mine.has & self.has;
+    const both = identity.agreed;
     const scale = both & Has.WSCALE ? self.scale : 0;
     // Before Linux 6.2 TCP_INFO has no window; that of the SYN is not too much.
     const window = receiveWindow(flow.fds[from]) || self.window;

@@ -102,9 +102,7 @@ export class HeldSegments {
     const { identity } = this;
     const other: Side = from === CLIENT ? SERVER : CLIENT;
     const at = view.headerOffset;
-    const timestamps =
-      (identity.sides[CLIENT].has & identity.sides[SERVER].has & Has.TS) !== 0 &&
-      hasTsval(packet, at, view.payloadOffset);
+    const timestamps = (identity.agreed & Has.TS) !== 0 && hasTsval(packet, at, view.payloadOffset);
     const length = ack.write(
       identity.family,
       identity.key,

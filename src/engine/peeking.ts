@@ -7,8 +7,7 @@
 import { EPOLLERR, EPOLLHUP, EPOLLIN, EPOLLRDHUP } from '../kernel/epoll.js';
 import { peekBytes } from '../kernel/socket.js';
 import { Peeker, peekLimit, peekTimeoutMs, type Seen } from '../peek/peek.js';
-import type { CompiledPeek } from '../policy/clauses.js';
-import { decideByNames, type Then } from '../policy/clauses.js';
+import { type CompiledPeek, decideByNames, type Then } from '../policy/clauses.js';
 import { CLIENT, type Side, type TakenFlow } from './taken.js';
 
 interface Look {

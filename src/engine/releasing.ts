@@ -244,7 +244,7 @@ export class Releasing {
    */
   #clocks(wait: Wait, now: number): string | null {
     const { flow } = wait;
-    if (!(flow.identity.sides[CLIENT].has & flow.identity.sides[SERVER].has & Has.TS)) return null;
+    if (!(flow.identity.agreed & Has.TS)) return null;
     const behind = Math.max(this.entry.clockBehind(CLIENT), this.entry.clockBehind(SERVER));
     if (behind === 0) return null;
     if (wait.asked < 0 || now - wait.asked > ASK_AGAIN_MS) {

@@ -71,6 +71,10 @@ export class Identity {
     ];
   }
 
+  /** What both ends have said, of Has: what they agreed on. */
+  get agreed(): number {
+    return this.sides[CLIENT].has & this.sides[SERVER].has;
+  }
   get family(): 4 | 6 {
     const k = this.key;
     for (let i = 0; i < 10; i++) if (k[i] !== 0) return 6;

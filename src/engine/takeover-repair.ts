@@ -36,7 +36,7 @@ export function makeByRepair(identity: Identity, side: Side, taken: readonly [nu
   const family = identity.family;
   const peer = identity.sides[side];
   const self = identity.sides[other];
-  const both = peer.has & self.has;
+  const both = identity.agreed;
   const scaled = (both & Has.WSCALE) !== 0;
   const received = (peer.isn + 1 + taken[side]) >>> 0;
   const fd = tcpSocket(family);

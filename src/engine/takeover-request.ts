@@ -48,7 +48,7 @@ export class RequestSockets {
     if (peer.has & Has.MSS && peer.mss < LEAST_MSS[family]) return -1;
     const other: Side = side === CLIENT ? SERVER : CLIENT;
     const self = identity.sides[other];
-    const both = peer.has & self.has;
+    const both = identity.agreed;
     const scaled = (both & Has.WSCALE) !== 0;
     const window = windowOf(peer, scaled);
     const roundTrip = identity.roundTripMs(side);

@@ -4,7 +4,7 @@
  */
 
 import { Has } from './layout.js';
-import { CLIENT, SERVER, type Side, type TakenFlow } from './taken.js';
+import type { Side, TakenFlow } from './taken.js';
 import { makeByRepair } from './takeover-repair.js';
 import type { RequestSockets } from './takeover-request.js';
 
@@ -23,7 +23,7 @@ export class Takeover {
   make(flow: TakenFlow, side: Side, taken: readonly [number, number]): boolean {
     const { identity } = flow;
     const fd = this.request ? this.request.make(identity, side, taken[side]) : -1;
-    if (fd < 0 && identity.sides[CLIENT].has & identity.sides[SERVER].has & Has.ECN) throw new EcnLost();
+    if (fd < 0 && identity.agreed & Has.ECN) throw new EcnLost();
     flow.fds[side] = fd >= 0 ? fd : makeByRepair(identity, side, taken);
     return fd >= 0;
   }
