@@ -1,10 +1,12 @@
 /** The ends of a scenario as ordinary hosts: sockets by system calls, each with its result in the transcript. */
+
+import { seeds } from '../../../src/audit/socket.js';
 import type { protocols } from '../../../src/kernel/host_socket.js';
 import type { Agent } from './agent.js';
 import { Link } from './link.js';
 import { Losses } from './losses.js';
 import { type Place, patienceMs } from './place.js';
-import { Socket, seeds } from './socket.js';
+import { Socket } from './socket.js';
 import { Sysctls } from './sysctls.js';
 import { resultText } from './transcript.js';
 

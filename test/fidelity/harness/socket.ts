@@ -1,9 +1,10 @@
 /** One connection of an end of a scenario; each call and its result go into the transcript. */
+import { seeds } from '../../../src/audit/socket.js';
 import { messageFlags } from '../../../src/kernel/host_socket.js';
 import type { TcpInfo } from '../../../src/kernel/tcp_info.js';
 import type { Agent } from './agent.js';
 import type { Host } from './host.js';
-import { type End, patienceMs } from './place.js';
+import { patienceMs } from './place.js';
 import { resultText } from './transcript.js';
 
 export interface Received {
@@ -11,9 +12,6 @@ export interface Received {
   /** `EOF`, `enough`, `still waiting`, or the name of an error. */
   end: string;
 }
-
-/** Streams that every scenario sends: which byte stands where is known from the sender alone. */
-export const seeds: Record<End, number> = { client: 1, server: 2 };
 
 /** What TCP_INFO must say alike in both runs. */
 const comparedInfo: readonly (keyof TcpInfo)[] = [
