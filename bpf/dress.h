@@ -21,6 +21,9 @@ static __always_inline int is_refusal(const struct packet *p, const struct flow 
 	return h && h->state == HELD;
 }
 
+/* Milliseconds by which the timestamp of a FIN may be set back. */
+#define FIN_TICKS 8
+
 /* What our sockets send looks as forwarding would have left it: the other end's TTL less one, its DSCP, its flow
  * label, and a timestamp echo from the first segment on (TCP_REPAIR leaves ts_recent 0). */
 static __always_inline int dress(struct __sk_buff *skb, __u32 l3)
@@ -42,6 +45,8 @@ static __always_inline int dress(struct __sk_buff *skb, __u32 l3)
 		return TC_ACT_SHOT;
 	if (!f)
 		return TC_ACT_OK;
+	if (f->live & PARTED)
+		return TC_ACT_SHOT;
 	struct side *mine = &f->side[p.from & 1], *other = &f->side[(p.from & 1) ^ 1];
 
 	if (!(f->live & CATCHING_UP))
@@ -77,6 +82,13 @@ static __always_inline int dress(struct __sk_buff *skb, __u32 l3)
 		if (f->live & RELEASING && last && (__s32)(bpf_ntohl(ts.val) - last) > 0) {
 			put_number(skb, &p, 24, bpf_ntohl(ts.val), last);
 			ts.val = bpf_htonl(last);
+		}
+		/* A FIN that came a moment ago, and goes on by a clock that has ticked meanwhile: as it came, so that its end may
+		 * say the rest by itself (part.h). */
+		if (p.flags & TCP_FIN && f->live & MAY_PART && (!last || (__s32)(mine->tsval - last) >= 0) &&
+		    bpf_ntohl(ts.val) - mine->tsval - 1 < FIN_TICKS) {
+			put_number(skb, &p, 24, bpf_ntohl(ts.val), mine->tsval);
+			ts.val = bpf_htonl(mine->tsval);
 		}
 		f->stamp[p.from & 1] = bpf_ntohl(ts.val);
 		f->echo[p.from & 1] = bpf_ntohl(ts.ecr);

@@ -30,6 +30,8 @@ static __always_inline void on_icmp(struct __sk_buff *skb, const struct config *
 	if (!selected(c, p.sport) && !selected(c, p.dport))
 		return;
 	make_key(&p);
-	if (bpf_map_lookup_elem(&flows, &p.key))
+	const struct flow *f = bpf_map_lookup_elem(&flows, &p.key);
+
+	if (f && !(f->live & PARTED))
 		skb->mark = (skb->mark & ~c->mark_mask) | c->mark;
 }

@@ -67,6 +67,7 @@ struct flow {
 	__u32 next[2]; /* behind what each side has sent; 0: not known yet */
 	__u32 stamp[2], echo[2]; /* the last TSval and TSecr that our socket sent in each side's name; 0: none */
 	__u32 held; /* segments that went to the engine since the takeover */
+	__u64 id; /* the engine's: index, generation << 32; not 0 */
 };
 
 #define ANY_NUMBER 0xffffffff /* to change_flow: however many were held */
@@ -74,6 +75,8 @@ struct flow {
 #define RELEASING 32 /* in live: our sockets' TSvals stand still, so that the ends' own clocks are not behind them */
 #define LEAVING 64 /* in live: the sockets are gone, and what the engine delivers goes on to the other end */
 #define PROBED 8 /* in live, shifted by side: its probe went on to the other end, whose answer is still out */
+#define MAY_PART 256 /* in live: nobody but the relay reads its sockets, so that the tracker may end it (part.h) */
+#define PARTED 512 /* in live: the tracker has ended it; the sockets say nothing more, and the engine drops them */
 #define OVER 128 /* in live: our sockets end in resets; what the ends still say, they say to each other */
 
 struct rule {
@@ -99,6 +102,16 @@ struct rules {
 #define PASSED_MARK 0x2d600000
 #define PASSED_MASK 0xfff00000
 
+#define PARTED_RING 1024
+#define PARTED_MARGIN 64 /* CPUs that may add to it at once */
+
+/* Flows that the tracker has ended, for the engine to look at when it turns anyway. */
+struct parted {
+	__u32 head; /* the tracker's: how many were added */
+	__u32 tail; /* the engine's: how many it has taken out. What it has taken it sets to 0 */
+	__u64 id[PARTED_RING];
+};
+
 struct config {
 	__u64 heartbeat_ns[MAX_WORKERS]; /* CLOCK_MONOTONIC, stored by each worker through its own mapping */
 	__u32 tun[MAX_WORKERS]; /* interface index of each worker's TUN device */
@@ -110,6 +123,7 @@ struct config {
 	__u8 ports[8192]; /* one bit for each destination port that some rule names */
 	__u32 writing[MAX_WORKERS]; /* what that worker's packet is, while it writes one into its TUN: 0, held; or one of these */
 	__u16 listener[2][MAX_WORKERS]; /* port of each worker's listener on the loopback, IPv4 and IPv6 */
+	struct parted parted[MAX_WORKERS];
 };
 
 enum counter {

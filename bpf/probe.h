@@ -6,6 +6,7 @@
 /* One of our two sockets of a flow. */
 struct leg {
 	__u32 received, acknowledged; /* behind what came in order; behind what its peer has acknowledged */
+	__u32 state;
 };
 
 /* The socket that faces the sender of p, or with `other` the one that faces its destination; 0: it is not there, or its
@@ -39,6 +40,7 @@ static __always_inline int find_leg(struct __sk_buff *skb, const struct packet *
 		    sk->state == BPF_TCP_FIN_WAIT2 || sk->state == BPF_TCP_CLOSE_WAIT)) {
 		leg->received = tcp->rcv_nxt;
 		leg->acknowledged = tcp->snd_una;
+		leg->state = sk->state;
 		found = 1;
 	}
 	bpf_sk_release(sk);

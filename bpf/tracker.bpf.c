@@ -9,6 +9,7 @@
 #include <linux/bpf.h>
 #include <linux/pkt_cls.h>
 #include "maps.h"
+#include "part.h"
 #include "probe.h"
 #include "request_sock.h"
 #include "rules.h"
@@ -39,6 +40,11 @@ static __always_inline int deliver(struct __sk_buff *skb, const struct config *c
 {
 	__u8 me = p->from & 1;
 	int bare = (p->flags & (TCP_FIN | TCP_SYN | TCP_RST | TCP_ACK)) == TCP_ACK;
+
+	if ((p->flags & ~TCP_PSH) == (TCP_FIN | TCP_ACK) && !p->payload && f->live & MAY_PART && part(skb, p)) {
+		pass_sockets_by(skb);
+		return TC_ACT_OK;
+	}
 
 	/* Bare and behind what it has sent already: rare enough to ask the sockets, which also puts `next` right again
 	 * after a forged segment. */
@@ -110,9 +116,9 @@ static __always_inline int track(struct __sk_buff *skb, __u32 l3, int from_engin
 			if (!from_engine) {
 				struct side *mine = &f->side[p.from & 1];
 
-				/* A challenge of our reset (RFC 5961 section 3.2), behind which bytes were lost, maybe. Our socket
+				/* Parted: the rest of the close. Over: a challenge of our reset (RFC 5961 section 3.2), behind which bytes were lost, maybe. Our socket
 				 * is gone: the end in whose name it spoke has none either, and answers with the right number. */
-				if (f->live & OVER) {
+				if (f->live & (OVER | PARTED)) {
 					pass_sockets_by(skb);
 					return TC_ACT_OK;
 				}

@@ -5,6 +5,7 @@ import {
   CHANGE_FLOW,
   CHANGE_KEEP,
   FLOW_BYTES,
+  FLOW_LIVE,
   FLOW_NEXT,
   FLOW_STAMP,
   Live,
@@ -39,6 +40,11 @@ export class FlowEntry {
   /** From now on what both ends send goes to the sockets. */
   goLive(identity: Identity, held = ANY_NUMBER): boolean {
     return this.change(identity, Live.CATCHING_UP, Live.SIDES, held);
+  }
+
+  /** The tracker has ended the flow. */
+  get parted(): boolean {
+    return (this.#flow.getUint32(FLOW_LIVE, true) & Live.PARTED) !== 0;
   }
 
   #at(side: Side): 0 | 1 {

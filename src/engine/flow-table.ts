@@ -23,7 +23,8 @@ export class FlowTable {
   readonly #free: number[] = [];
   readonly #reaper = new TimeWaitReaper();
   readonly #finished: TakenFlow[] = [];
-  readonly #value = new Uint8Array(FLOW_BYTES);
+  readonly #words = new Uint32Array(FLOW_BYTES / 4);
+  readonly #value = new Uint8Array(this.#words.buffer);
   #generation = 0;
 
   constructor(
@@ -58,7 +59,9 @@ export class FlowTable {
 
   /**
    * Takes a flow. `first` names the socket that is made alone, so that direct data can be sent into it at once: `complete`
-   * must follow. Null: both are made, and `caughtUp` must follow, once all that was held is delivered. Throws KernelError, EcnLost or TableFull, with the flow as it was before.
+   * must follow. Null: both are made, and `caughtUp` must follow, once all that was held is delivered.
+   * `mayPart`: the tracker may end it, since nobody but the relay waits for what the ends say last. Throws KernelError, EcnLost or
+   * TableFull, with the flow as it was before.
    */
   take(
     identity: Identity,
@@ -66,6 +69,7 @@ export class FlowTable {
     action: 'relay' | 'handle',
     taken: readonly [number, number],
     first: Side | null,
+    mayPart: boolean,
   ): TakenFlow {
     const index = this.#free.pop() ?? this.#slots.length;
     const flow = new TakenFlow(this.worker, index, this.#nextGeneration(), keyString, identity, action);
@@ -77,7 +81,8 @@ export class FlowTable {
         for (const direction of flow.directions) direction.streaming = true;
         this.kept.put(flow);
       }
-      identity.fillFlow(this.#value, first === null ? 'catchingUp' : [first === CLIENT, first === SERVER]);
+      const live = first === null ? Live.CATCHING_UP : identity.liveBit(first);
+      flow.fillEntry(this.#words, this.#value, mayPart ? live | Live.MAY_PART : live);
       const result = mapUpdate(this.maps.flows, identity.key, this.#value);
       if (result === -E.E2BIG) throw new TableFull();
       if (result < 0) throw new KernelError('bpf_map_update_elem', -result, 'flows');
@@ -245,6 +250,18 @@ export class FlowTable {
    */
   #leaveToEnds(flow: TakenFlow): void {
     this.entry.change(flow.identity, 0, Live.OVER);
+  }
+
+  /** The tracker has ended it (bpf/part.h): its sockets have nothing left to say, and say nothing. */
+  part(flow: TakenFlow): void {
+    if (flow.finished || flow.left) return;
+    flow.finished = true;
+    for (const side of [CLIENT, SERVER] as const) {
+      releasePipe(flow, side);
+      discard(flow.fds[side]);
+    }
+    this.counters.add('closed', 1);
+    this.#finished.push(flow);
   }
 
   /** It has ended: its descriptors go at once, the rest with `reap`. */

@@ -7,11 +7,20 @@ export const SIDE_BYTES = 20;
 export const HANDSHAKE_BYTES = 80;
 export const FLOW_LIVE = 2 * SIDE_BYTES;
 /** Bits of `live` besides those of the two sides. */
-export const Live = { SIDES: 3, CATCHING_UP: 4, RELEASING: 32, LEAVING: 64, OVER: 128 } as const;
+export const Live = {
+  SIDES: 3,
+  CATCHING_UP: 4,
+  RELEASING: 32,
+  LEAVING: 64,
+  OVER: 128,
+  MAY_PART: 256,
+  PARTED: 512,
+} as const;
 /** Behind `live` come words that the kernel program keeps; zero at first. Two of each: by side of the key. */
 export const FLOW_NEXT = FLOW_LIVE + 4;
 export const FLOW_STAMP = FLOW_NEXT + 8;
-export const FLOW_BYTES = FLOW_LIVE + 32;
+export const FLOW_ID = FLOW_LIVE + 32;
+export const FLOW_BYTES = FLOW_ID + 8;
 /** Of what change_flow takes: the key, then the bits of `live` that stay, those that are added, how many segments must have
  *  been held, and the flow. */
 export const CHANGE_KEEP = KEY_BYTES;
@@ -46,8 +55,13 @@ export const Config = {
   ports: 216,
   writing: 8408,
   listener: 8472,
-  bytes: 8536,
+  parted: 8536,
+  bytes: 8536 + 16 * 8200,
 } as const;
+
+/** Of struct parted: two words (head, tail), then pairs of words (index, generation). */
+export const PARTED_RING = 1024;
+export const PARTED_BYTES = 8 + 8 * PARTED_RING;
 
 /** Of Config.writing: what a worker's packet is, while it writes it. */
 export const Writing = { HELD: 0, MAKING: 1, PASSING: 2 } as const;

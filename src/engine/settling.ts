@@ -51,7 +51,7 @@ export class Settling {
     try {
       const action = decision === 'handle' ? 'handle' : 'relay';
       const first = direct ? (direct.from === CLIENT ? SERVER : CLIENT) : null;
-      flow = this.table.take(identity, pending.keyString, action, skip, first);
+      flow = this.table.take(identity, pending.keyString, action, skip, first, decision === 'relay');
     } catch (error) {
       if (error instanceof TableFull || error instanceof EcnLost) {
         this.forward(pending, error instanceof TableFull ? 'tableFull' : 'ecn');

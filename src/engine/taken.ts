@@ -8,13 +8,13 @@ import { formatAddress } from '../wire/address.js';
 import type { HeldSegments } from './held-segments.js';
 import type { KeptFlows } from './keep/writer.js';
 import {
+  FLOW_ID,
   FLOW_LIVE,
   HANDSHAKE_CLIENT,
   HANDSHAKE_GENERATION,
   HANDSHAKE_RTT,
   HANDSHAKE_RULE,
   handshakeRecord,
-  Live,
   SIDE_BYTES,
   SideView,
 } from './layout.js';
@@ -109,12 +109,9 @@ export class Identity {
       family: this.family,
     };
   }
-  /** Fills in a value of the `flows` map: both sides as the handshake left them, and which of them may go to a socket. */
-  fillFlow(value: Uint8Array, live: readonly [boolean, boolean] | 'catchingUp'): void {
-    for (let i = 0; i < FLOW_LIVE; i++) value[i] = this.handshake[i] as number;
-    const bit = (side: Side) => 1 << (side === CLIENT ? this.clientSide : 1 - this.clientSide);
-    if (live === 'catchingUp') value[FLOW_LIVE] = Live.CATCHING_UP;
-    else value[FLOW_LIVE] = (live[CLIENT] ? bit(CLIENT) : 0) | (live[SERVER] ? bit(SERVER) : 0);
+  /** The bit of `live` that says that what `side` sends may go to its socket. */
+  liveBit(side: Side): number {
+    return 1 << (side === CLIENT ? this.clientSide : 1 - this.clientSide);
   }
   record() {
     return handshakeRecord(this.handshake, this.clientSide);
@@ -167,6 +164,14 @@ export class TakenFlow {
   /** For people and programs: unique while the engine runs. */
   get id(): string {
     return `${this.worker}.${this.index}.${this.generation}`;
+  }
+
+  /** Its value in the map `flows`, as words: both sides as the handshake left them, `live`, and who it is. */
+  fillEntry(value: Uint32Array, bytes: Uint8Array, live: number): void {
+    for (let i = 0; i < FLOW_LIVE; i++) bytes[i] = this.identity.handshake[i] as number;
+    value[FLOW_LIVE / 4] = live;
+    value[FLOW_ID / 4] = this.index;
+    value[FLOW_ID / 4 + 1] = this.generation;
   }
 
   /** Bytes that its handler has sent to `side` since the last time: the kernel has counted them. */

@@ -19,6 +19,7 @@ import { type DecideHere, Intake } from './intake.js';
 import { KeepingWorker } from './keep/worker-half.js';
 import { Config } from './layout.js';
 import type { Drained, FromWorker, ToWorker, WorkerData } from './messages.js';
+import { PartedRing } from './parted-ring.js';
 import { Peeking } from './peeking.js';
 import { Relaying } from './relaying.js';
 import { ReleasePolicy } from './release-policy.js';
@@ -71,6 +72,7 @@ const table = new FlowTable(
   reinject,
   keep ? keep.flows : null,
 );
+const parted = new PartedRing(config, data.index);
 const relaying = new Relaying(epoll, table);
 const handled = new Handled(epoll, table);
 const direct = new DirectData(counters, tun);
@@ -132,6 +134,11 @@ function onPeeked(flow: TakenFlow, seen: Seen, then: Then, events: readonly [num
     if (then.action === 'relay') policy.watch(flow, then.release, now);
     else policy.release(flow, now);
   }
+}
+
+function onParted(index: number, generation: number): void {
+  const flow = table.get(index, generation);
+  if (flow) table.part(flow);
 }
 
 let lastBeat = 0;
@@ -274,6 +281,7 @@ function turn(): void {
   policy.settle(now);
   releasing.settle(now);
   handled.settle(now);
+  parted.take(onParted);
   table.reap();
   // Last, so that a port used again finds its old flow cleaned up.
   // With nothing else to do there is most likely one packet, and a second read would find nothing; if there are more,

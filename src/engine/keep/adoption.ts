@@ -63,7 +63,13 @@ export function adoptFlows(table: FlowTable, kept: KeptFlows, { keepers, workers
       kept.put(flow);
       table.adopt(flow);
       // It may have been half way into forwarding, or what was held for it is lost, and comes again.
-      table.entry.change(identity, Live.CATCHING_UP | Live.RELEASING, Live.SIDES);
+      // The tracker would end it under its old number.
+      const renumbered = same ? 0 : Live.MAY_PART;
+      table.entry.change(identity, Live.CATCHING_UP | Live.RELEASING | renumbered, Live.SIDES);
+      if (table.entry.parted) {
+        table.part(flow);
+        continue;
+      }
       if (direct && identity.key.every((byte, i) => byte === direct.key[i])) sendDirect(flow, direct);
       adopted.push(flow);
     }
