@@ -22,7 +22,7 @@ static __always_inline int is_refusal(const struct packet *p, const struct flow 
 }
 
 /* Milliseconds by which the timestamp of a FIN may be set back. */
-#define FIN_TICKS 8
+#define FIN_TICKS 64
 
 /* What our sockets send looks as forwarding would have left it: the other end's TTL less one, its DSCP, its flow
  * label, and a timestamp echo from the first segment on (TCP_REPAIR leaves ts_recent 0). */

@@ -9,6 +9,7 @@ export interface LabEnds {
   client: Host;
   server: Host;
   rawClient: RawHost;
+  rawServer: RawHost;
   transcript: Transcript;
 }
 
@@ -30,6 +31,7 @@ export async function countedEnds(
     client: new Host({ ...atClient, address: client, rawPeer: rawServer }),
     server: new Host({ ...atServer, address: server, rawPeer: rawClient }),
     rawClient: new RawHost({ ...path.raw.client, ...atClient, address: rawClient, rawPeer: rawServer }),
+    rawServer: new RawHost({ ...path.raw.server, ...atServer, address: rawServer, rawPeer: rawClient }),
     transcript,
   };
   const before = path.engine ? await path.stats() : undefined;
@@ -37,6 +39,7 @@ export async function countedEnds(
     await action(ends);
   } finally {
     await ends.rawClient.clean();
+    await ends.rawServer.clean();
     await ends.client.clean();
     await ends.server.clean();
   }
