@@ -18,6 +18,21 @@ static __always_inline int tell_parted(struct parted *ring, __u64 id)
 	return 1;
 }
 
+/* By its TSecr an end says what it heard last, and that was our socket's clock, which may never have been the other end's:
+ * that gets the last that it has really said. */
+static __always_inline void echo_the_end(struct __sk_buff *skb, const struct packet *p, const struct flow *f)
+{
+	__u8 other = (p->from & 1) ^ 1;
+	struct timestamps ts;
+
+	if (!load_timestamps(skb, p, f, &ts))
+		return;
+	__u32 echo = bpf_ntohl(ts.ecr), said = f->side[other].tsval;
+
+	if (echo != said && (__s32)(echo - f->stamp[other]) <= 0)
+		put_number(skb, p, 28, echo, said);
+}
+
 /* p: a bare FIN. Returns 1 when it is to be forwarded, and so is whatever the ends still say. */
 __noinline int part(struct __sk_buff *skb, const struct packet *p)
 {
@@ -66,5 +81,6 @@ __noinline int part(struct __sk_buff *skb, const struct packet *p)
 
 	if (h)
 		change(h, HELD, FORWARD);
+	echo_the_end(skb, p, f);
 	return 1;
 }

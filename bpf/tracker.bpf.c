@@ -119,6 +119,8 @@ static __always_inline int track(struct __sk_buff *skb, __u32 l3, int from_engin
 				/* Parted: the rest of the close. Over: a challenge of our reset (RFC 5961 section 3.2), behind which bytes were lost, maybe. Our socket
 				 * is gone: the end in whose name it spoke has none either, and answers with the right number. */
 				if (f->live & (OVER | PARTED)) {
+					if (f->live & PARTED)
+						echo_the_end(skb, &p, f);
 					pass_sockets_by(skb);
 					return TC_ACT_OK;
 				}
