@@ -10,11 +10,13 @@ import type { KeptFlows } from './keep/writer.js';
 import {
   FLOW_ID,
   FLOW_LIVE,
+  HANDSHAKE_BYTES,
   HANDSHAKE_CLIENT,
   HANDSHAKE_GENERATION,
   HANDSHAKE_RTT,
   HANDSHAKE_RULE,
   handshakeRecord,
+  KEY_BYTES,
   SIDE_BYTES,
   SideView,
 } from './layout.js';
@@ -60,9 +62,12 @@ export class Identity {
   readonly sides: [SideView, SideView];
 
   constructor(key: Uint8Array, handshake: Uint8Array) {
-    // Copies. Not slice(), which for a Buffer is a view, nor from(), which iterates.
-    this.key = new Uint8Array(key);
-    this.handshake = new Uint8Array(handshake);
+    // Copies, in node's pool: memory of their own would be two calls of malloc(3) for each flow, since C functions get them.
+    const own = Buffer.allocUnsafe(KEY_BYTES + HANDSHAKE_BYTES);
+    own.set(key);
+    own.set(handshake, KEY_BYTES);
+    this.key = own.subarray(0, KEY_BYTES);
+    this.handshake = own.subarray(KEY_BYTES);
     this.clientSide = this.handshake[HANDSHAKE_CLIENT] === 1 ? 1 : 0;
     const at = (side: Side) => (side === CLIENT ? this.clientSide : 1 - this.clientSide);
     this.sides = [

@@ -9,7 +9,7 @@ export const Flag = { FIN: 1, SYN: 2, RST: 4, PSH: 8, ACK: 16, URG: 32 } as cons
 const V4_MAPPED = [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff];
 
 export class SegmentView {
-  family: 4 | 6 = 4;
+  family: 4 | 6 = 6;
   /** 16 bytes each, IPv4 v4-mapped. */
   readonly source = new Uint8Array(16);
   readonly destination = new Uint8Array(16);
@@ -36,12 +36,10 @@ export class SegmentView {
       at = ((packet[0] as number) & 15) * 4;
       end = u16(packet, 2) || length;
       if (at < 20 || (u16(packet, 6) & 0x3fff) !== 0) return false;
-      this.family = 4;
+      if (this.family !== 4) this.#mapped();
       this.tos = packet[1] as number;
       this.ttl = packet[8] as number;
       protocol = packet[9] as number;
-      this.source.set(V4_MAPPED);
-      this.destination.set(V4_MAPPED);
       for (let i = 0; i < 4; i++) {
         this.source[12 + i] = packet[12 + i] as number;
         this.destination[12 + i] = packet[16 + i] as number;
@@ -76,6 +74,13 @@ export class SegmentView {
     this.payloadOffset = at + header;
     this.payloadLength = end - at - header;
     return true;
+  }
+
+  /** The addresses are to be v4-mapped from now on, which they stay until the next packet of IPv6. */
+  #mapped(): void {
+    this.family = 4;
+    this.source.set(V4_MAPPED);
+    this.destination.set(V4_MAPPED);
   }
 
   /** Whether the TCP checksum of the packet that was parsed is right. */
