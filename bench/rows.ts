@@ -79,6 +79,29 @@ function longPath(name: string, what: string, loss: number, congestion: Conditio
   };
 }
 
+function pingpong(name: string, where: string, subjects: Row['subjects'], conditions?: Conditions): Row {
+  return {
+    name,
+    title: `one small request after the other ${where}`,
+    subjects,
+    ...(conditions ? { conditions } : {}),
+    metrics: [{ name: 'p50', unit: 'µs there and back, p50', digits: 0 }],
+    goals: [{ metric: 'p50', subject: 'desplice', atLeast: false, factor: 1.3, base: 'plain' }],
+    async measure(bench) {
+      // Without spinners most of it is how long the machine takes to leave its sleep states: each of us wakes one more.
+      const { result } = await withSpinners(4, ({ from }) =>
+        at(from, () => wrk(bench.site, bench.directory, { connections: 1, seconds: 2, path: '/small' })),
+      );
+      return {
+        values: { p50: result.p50 },
+        connections: 1,
+        attempts: result.requests,
+        errors: result.errors,
+      };
+    },
+  };
+}
+
 export const rows: Row[] = [
   {
     name: 'fresh',
@@ -184,25 +207,11 @@ export const rows: Row[] = [
       };
     },
   },
-  {
-    name: 'pingpong',
-    title: 'one small request after the other on one kept connection',
-    subjects: contenders,
-    metrics: [{ name: 'p50', unit: 'µs there and back, p50', digits: 0 }],
-    goals: [{ metric: 'p50', subject: 'desplice', atLeast: false, factor: 1.3, base: 'plain' }],
-    async measure(bench) {
-      // Without spinners most of it is how long the machine takes to leave its sleep states: each of us wakes one more.
-      const { result } = await withSpinners(4, ({ from }) =>
-        at(from, () => wrk(bench.site, bench.directory, { connections: 1, seconds: 2, path: '/small' })),
-      );
-      return {
-        values: { p50: result.p50 },
-        connections: 1,
-        attempts: result.requests,
-        errors: result.errors,
-      };
-    },
-  },
+  pingpong('pingpong', 'on one kept connection', contenders),
+  pingpong('pingpong-near', 'over 1 ms there and back', ['plain', 'desplice'], {
+    path: { server: { delayMs: 0.5 } },
+    congestion: 'cubic',
+  }),
   longPath('fat', 'nothing lost, BBR', 0, 'bbr'),
   longPath('fat-cubic', 'nothing lost, CUBIC', 0, 'cubic'),
   longPath('fat-lossy', '0.1 % lost, BBR', 0.001, 'bbr'),

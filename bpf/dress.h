@@ -49,8 +49,10 @@ static __always_inline int dress(struct __sk_buff *skb, __u32 l3)
 		return TC_ACT_SHOT;
 	struct side *mine = &f->side[p.from & 1], *other = &f->side[(p.from & 1) ^ 1];
 
-	if (!(f->live & CATCHING_UP))
-		__sync_fetch_and_or(&f->live, 1 << ((p.from & 1) ^ 1));
+	__u32 alive = 1 << ((p.from & 1) ^ 1);
+
+	if (!(f->live & (CATCHING_UP | alive)))
+		__sync_fetch_and_or(&f->live, alive);
 	__u8 ttl = mine->ttl > 1 ? mine->ttl - 1 : 1;
 	/* ECN belongs to each leg's own congestion control; DSCP to the end (RFC 3168 section 5, RFC 2474). */
 	__u8 tos = (mine->tos & 0xfc) | (p.tos & 3);
