@@ -20,6 +20,9 @@ export class Relaying {
     this.#resets = new PendingResets(table);
   }
 
+  /** When a FIN was last passed on: its flow is over soon, maybe by the tracker alone, of which no event tells. */
+  lastFin = 0;
+
   /** True while something has to be looked at again soon without an event. */
   get restless(): boolean {
     return this.#resets.waiting;
@@ -94,6 +97,7 @@ export class Relaying {
     this.table.count(from, moved);
     if (moved > 0) this.#note(flow);
     if (result === 'more') this.#ready.push(flow);
+    else if (result === 'ended') this.lastFin = this.clock();
     else if (result === 'blocked') this.#watchOutput(flow, from);
     else if (result === 'sourceFailed') this.#passReset(flow, from);
     else if (result === 'targetFailed') this.#passReset(flow, from === CLIENT ? SERVER : CLIENT);

@@ -41,6 +41,9 @@ const HEARTBEAT_MS = 200;
 const BEAT_EVERY_MS = 50;
 /** How often a reset that waits for acknowledgements looks again. */
 const RESTLESS_MS = 2;
+/** For so long behind a FIN the tracker is expected to end flows, and how often that is looked at. */
+const PARTING_MS = 1000;
+const PARTING_LOOK_MS = 10;
 
 const data = untyped as WorkerData & { port: MessagePort };
 const { port } = data;
@@ -237,6 +240,7 @@ const sooner = (wait: number, due: number): number => (due >= 0 && due < wait ? 
 function timeout(now: number): number {
   if (relaying.busy || catchingUp.any) return 0;
   let wait = releasing.restless ? 1 : relaying.restless ? RESTLESS_MS : HEARTBEAT_MS;
+  if (now - relaying.lastFin < PARTING_MS) wait = Math.min(wait, PARTING_LOOK_MS);
   const acknowledgement = direct.nextDue(now);
   if (acknowledgement >= 0) wait = Math.min(wait, acknowledgement);
   wait = sooner(wait, intake.nextDue(now));
