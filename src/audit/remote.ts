@@ -11,7 +11,7 @@ import {
   say,
   type Welcome,
 } from './protocol.js';
-import type { Ports, Tapped } from './wiretap.js';
+import { microseconds, type Ports, type Tapped } from './wiretap.js';
 
 export interface Patience {
   greetingMs: number;
@@ -22,6 +22,7 @@ const patience: Patience = { greetingMs: 8000, answerMs: 8000 };
 const pingMs = 10_000;
 /** No call of a case waits longer by itself. */
 const longestCallMs = 12_000;
+const clockTries = 5;
 
 export class RemoteEnd implements End {
   readonly #waiting = new Map<number, { done: (value: unknown) => void; failed: (error: Error) => void }>();
@@ -131,6 +132,21 @@ export class RemoteEnd implements End {
     if (this.broken) return 0;
     const theirs = await this.#ask('losses', [], 0).catch(() => 0);
     return Number(theirs) + retransmissionsOf(this.socket);
+  }
+
+  /**
+   * How far the clock over there is ahead of ours, in microseconds, from the quickest of a few answers. 0 where that is no more than
+   * the answer took: then they may as well be one clock, and in a lab they are.
+   */
+  async clockAhead(): Promise<number> {
+    let best = { took: Number.POSITIVE_INFINITY, ahead: 0 };
+    for (let i = 0; i < clockTries; i++) {
+      const asked = microseconds();
+      const theirs = Number(await this.#ask('clock', [], 0));
+      const took = microseconds() - asked;
+      if (took < best.took) best = { took, ahead: theirs - (asked + took / 2) };
+    }
+    return Math.abs(best.ahead) <= best.took ? 0 : Math.round(best.ahead);
   }
 
   close(): void {

@@ -1,8 +1,8 @@
 /** Runs cases between this end and the other, a few at a time, and never waits for anything without a limit. */
 import { isIPv6 } from 'node:net';
 import { connectionsTo } from '../timeline/connection.js';
-import { renderTimeline } from '../timeline/render.js';
 import { LabelNames, timelineOf } from '../timeline/timeline.js';
+import { type View, type Views, viewOf } from '../timeline/view.js';
 import type { Family } from './calls.js';
 import { type AuditCase, type Found, NotTested, type Seen } from './case.js';
 import { LocalEnd } from './end.js';
@@ -13,8 +13,8 @@ import { portsEach, Stage } from './stage.js';
 
 export interface Result extends Found {
   case: AuditCase;
-  /** What each end captured, as text; empty without privileges. */
-  timelines: Record<Side, string[]>;
+  /** What each end captured; empty without privileges. */
+  views: Views;
 }
 
 export interface Audit {
@@ -41,6 +41,7 @@ const nothing: Seen = { client: 'nothing', server: 'nothing' };
 export async function runAudit(options: AuditOptions): Promise<Audit> {
   const { address, controlPort, version, cases, progress } = options;
   const remote = await RemoteEnd.connect(address, controlPort, version);
+  const ahead = await remote.clockAhead();
   const local = new LocalEnd(remote.localAddress, remote.ports);
   const server = remote.address;
   const family: Family = isIPv6(server) ? 6 : 4;
@@ -91,12 +92,12 @@ export async function runAudit(options: AuditOptions): Promise<Audit> {
     try {
       await stage.begin();
       const found = await Promise.race([each.run(stage), late]);
-      return { case: each, ...found, timelines: await timelines(stage) };
+      return { case: each, ...found, views: await viewsOf(stage, ahead) };
     } catch (error) {
       if (remote.broken) return notTested(each, 'the control connection broke');
       const why = error instanceof Error ? error.message : String(error);
       const seen = error instanceof NotTested ? error.seen : nothing;
-      return { ...notTested(each, why, seen), timelines: await timelines(stage) };
+      return { ...notTested(each, why, seen), views: await viewsOf(stage, ahead) };
     } finally {
       clearTimeout(timer);
       await stage.clean();
@@ -109,7 +110,7 @@ const notTested = (each: AuditCase, reason: string, seen = nothing): Result => (
   verdict: 'not tested',
   reason,
   seen,
-  timelines: { client: [], server: [] },
+  views: { client: [], server: [] },
 });
 
 /** Why this case cannot run between these ends, or null. */
@@ -125,17 +126,14 @@ function leftOut(each: AuditCase, family: Family, client: LocalEnd, server: Remo
   return lacking.length > 0 ? notTested(each, `needs root (${lacking.join('; ')})`) : null;
 }
 
-async function timelines(stage: Stage): Promise<Record<Side, string[]>> {
+async function viewsOf(stage: Stage, ahead: number): Promise<Views> {
   const labels = new LabelNames();
-  const of = async (side: Side): Promise<string[]> => {
+  const of = async (side: Side): Promise<View[]> => {
     const packets = await stage.seen(side).catch(() => []);
     const ports = Array.from({ length: portsEach }, (_, i) => stage.port + i);
     return ports
       .flatMap((port) => connectionsTo(port, packets))
-      .flatMap((connection) => [
-        `${connection.client} ${connection.clientPort} > ${connection.server} ${connection.serverPort}`,
-        ...renderTimeline(timelineOf(connection, labels)),
-      ]);
+      .map((connection) => viewOf(timelineOf(connection, labels), side === 'server' ? ahead : 0));
   };
   return { client: await of('client'), server: await of('server') };
 }

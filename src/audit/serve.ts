@@ -14,7 +14,7 @@ import {
   say,
   type Welcome,
 } from './protocol.js';
-import { type Ports, Wiretap } from './wiretap.js';
+import { microseconds, type Ports, Wiretap } from './wiretap.js';
 
 export interface ServeOptions {
   listen?: string;
@@ -160,6 +160,8 @@ class Session {
     switch (call) {
       case 'ping':
         return 0;
+      case 'clock':
+        return microseconds();
       case 'losses':
         return retransmissionsOf(this.socket);
       case 'transmit': {

@@ -83,6 +83,7 @@ async function serve(options: { listen?: string; controlPort: number; ports: Por
 interface RunFlags {
   controlPort: number;
   json?: boolean;
+  timelines?: boolean;
   group?: Group[];
   case?: string[];
   report?: string;
@@ -95,6 +96,7 @@ function runCommand(): Command {
     .argument('<address>', 'where it serves')
     .addOption(controlPortOption())
     .addOption(jsonOption())
+    .addOption(new Option('--timelines', 'with --json: what both ends captured of each case'))
     .addOption(repeated('--group <name>', `only these groups: ${groups.join(', ')}`, groupOf))
     .addOption(repeated('--case <id>', 'only these cases', caseOf))
     .addOption(new Option('--report <file>', 'write a page with the timelines of both ends (HTML)'))
@@ -130,7 +132,7 @@ async function run(address: string, flags: RunFlags): Promise<void> {
   });
   if (flags.report) save(flags.report, htmlReport(audit, readVersion(), new Date()));
   if (flags.junit) save(flags.junit, junitReport(audit));
-  if (flags.json) printJson(jsonReport(audit));
+  if (flags.json) printJson(jsonReport(audit, { views: flags.timelines }));
   else process.stdout.write(textReport(audit));
   if (audit.broken) throw audit.broken;
   if (audit.results.some(({ verdict }) => verdict === 'wrong')) throw new Exit(1);
