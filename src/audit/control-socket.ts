@@ -6,9 +6,10 @@ import { tcpInfo } from '../kernel/tcp_info.js';
 export const plainAddress = (address: string | undefined): string =>
   (address ?? '').replace(/^::ffff:(?=\d+\.)/, '');
 
-/** Node.js has no words for it, but the handle of a TCP socket knows its descriptor. 0 when it is closed. */
+/** Node.js has no words for it, but the handle of a TCP socket knows its descriptor. 0 when it is closed.
+ *  A machine that is busy answers late, and sends again what was not lost: that counts for nothing. */
 export function retransmissionsOf(socket: Socket): number {
   const fd = (socket as unknown as { _handle?: { fd?: number } | null })._handle?.fd;
   const info = fd === undefined || fd < 0 ? null : tcpInfo(fd);
-  return info === null || typeof info === 'number' ? 0 : info.retransmissions;
+  return info === null || typeof info === 'number' ? 0 : info.retransmissions - info.needlessRetransmissions;
 }

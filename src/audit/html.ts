@@ -69,8 +69,8 @@ ${groups.map((group) => detailsOf(group, results)).join('\n')}
 
 /** What the colours of a picture mean. */
 export const legend =
-  'The dashed line is the box. An arrow that crosses it is one packet that both ends have seen; an orange dot says that it was changed. ' +
-  'A blue arrow that ends at the line was taken in by the box, and one that begins there was made by it.';
+  'The dashed line is the box. A black arrow that crosses it is one packet that both ends have seen. Blue arrows end at the box, which ' +
+  'took the packet in, or begin there, since it made one. An orange dot marks what is not the same on both sides.';
 
 /** Cases whose pictures show TTL, DSCP, ECN, DF and flow label of each packet. */
 export const isAboutHeaders = ({ group }: AuditCase): boolean => group === 'ip-header' || group === 'ipv6';

@@ -13,6 +13,7 @@ const view = {
   server: '203.0.113.2',
   serverPort: 7410,
   start: 0,
+  isn: { '>': 1, '<': null },
   events: [
     {
       time: 0,

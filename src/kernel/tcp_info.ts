@@ -79,6 +79,8 @@ export interface TcpInfo {
   pathMtu: number;
   unacknowledged: number;
   retransmissions: number;
+  /** Of those, what had arrived before: the other end has said so (tcpi_dsack_dups). */
+  needlessRetransmissions: number;
   bytesAcknowledged: number;
   bytesReceived: number;
   /** What the other end has said it can take (Linux 5.4). */
@@ -111,6 +113,7 @@ export function tcpInfo(fd: number): TcpInfo | number {
     pathMtu: word(60),
     advertisedMss: word(84),
     retransmissions: word(100),
+    needlessRetransmissions: word(216),
     bytesAcknowledged: Number(view.getBigUint64(120, true)),
     bytesReceived: Number(view.getBigUint64(128, true)),
     sendWindow: word(228),

@@ -15,6 +15,8 @@ export interface Seen {
 export interface Crossing {
   sent: Seen | null;
   received: Seen | null;
+  /** Both have seen it, but with other sequence numbers: the box took one in and made another one. */
+  remade: boolean;
 }
 
 /** A connection as its two ends name it; one of them may have seen nothing of it. */
@@ -53,12 +55,15 @@ function meeting(client: View | null, server: View | null): Meeting {
     (view?.events ?? []).map((event) => ({ end, time: (view?.start ?? 0) + event.time, event }));
   const all = [...seen(client, 'client'), ...seen(server, 'server')];
   const sends = ({ end, event }: Seen) => (end === 'client') === (event.direction === '>');
+  const remade = ({ direction, kind }: TimelineEvent) =>
+    kind !== 'icmp' && client?.isn[direction] !== server?.isn[direction];
   const waiting = all.filter((each) => !sends(each));
   const crossings: Crossing[] = all.filter(sends).map((sent) => {
     const at = waiting.findIndex((each) => isSame(sent.event, each.event) && each.time >= sent.time - slack);
-    return { sent, received: at < 0 ? null : (waiting.splice(at, 1)[0] as Seen) };
+    const received = at < 0 ? null : (waiting.splice(at, 1)[0] as Seen);
+    return { sent, received, remade: received !== null && remade(sent.event) };
   });
-  crossings.push(...waiting.map((received) => ({ sent: null, received })));
+  crossings.push(...waiting.map((received) => ({ sent: null, received, remade: false })));
   return { client, server, crossings: crossings.sort((a, b) => timeOf(a) - timeOf(b)) };
 }
 

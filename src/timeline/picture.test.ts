@@ -36,6 +36,7 @@ const view = (start: number, events: TimelineEvent[], other: Partial<View> = {})
   server: '198.51.100.2',
   serverPort: 7410,
   start,
+  isn: { '>': 1000, '<': 2000 },
   events,
   ...other,
 });
@@ -92,6 +93,16 @@ describe('a picture', () => {
     expect(count(svg, /<circle/g)).toBe(1);
     expect(svg).toContain('>SYN mss 1460</text>');
     expect(svg).toContain('>SYN mss 1200</text>');
+  });
+
+  it('breaks at the box what has other sequence numbers behind it', () => {
+    const views = {
+      client: passed.client,
+      server: [view(0, [syn(100, 1460)], { isn: { '>': 7, '<': 2000 } })],
+    };
+    const svg = draw(views);
+    expect(svg).toMatch(/class="o" d="M66 44L400 \d+(\.5)?L734/);
+    expect(count(svg, /class="a" d/g)).toBe(0);
   });
 
   it('ends at the box what only its sender saw, and begins there what only its receiver saw', () => {

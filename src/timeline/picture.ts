@@ -1,6 +1,7 @@
 /**
  * What both ends of connections captured as one drawing (SVG): the client on the left, the server on the right, the box between them
- * as a line. An arrow that crosses the line is one packet that both have seen; one that begins or ends at it was seen by one end only.
+ * as a line. An arrow that crosses the line is one packet that both have seen; one that ends there was taken in by the box, and one that
+ * begins there was made by it.
  */
 import { type Crossing, type End, type Meeting, meetingsOf, type Seen } from './crossing.js';
 import { labelOf } from './label.js';
@@ -139,7 +140,7 @@ function rows(crossings: readonly Crossing[], top: number): { heights: Map<Seen,
   return { heights, bottom: y + 10 };
 }
 
-function arrow({ sent, received }: Crossing, heights: Map<Seen, number>, headers: boolean): string {
+function arrow({ sent, received, remade }: Crossing, heights: Map<Seen, number>, headers: boolean): string {
   const seen = (sent ?? received) as Seen;
   const [from, to] = seen.event.direction === '>' ? [at.client, at.server] : [at.server, at.client];
   const back = from < to ? -7 : 7;
@@ -150,12 +151,16 @@ function arrow({ sent, received }: Crossing, heights: Map<Seen, number>, headers
     const said = labelOf(sent.event, headers);
     const heard = labelOf(received.event, headers);
     const changed = plain(said) !== plain(heard);
+    const middle = (y0 + y1) / 2;
     const parts = [
-      `<path class="a" d="M${from} ${y0}L${to} ${y1}${head(to, y1)}"/>`,
-      words(sent, y0 - 3, said),
+      remade
+        ? `<path class="o" d="M${from} ${y0}L${at.box} ${middle}L${to} ${y1}${head(at.box, middle)}${head(to, y1)}"/>`
+        : `<path class="a" d="M${from} ${y0}L${to} ${y1}${head(to, y1)}"/>`,
+      words(sent, y0 - 3, said, remade ? 'o' : ''),
     ];
-    if (changed) parts.push(`<circle class="x" cx="${at.box}" cy="${(y0 + y1) / 2}" r="4"/>`);
-    if (changed || said !== heard) parts.push(words(received, y1 + 9, heard, changed ? 'x' : ''));
+    if (changed) parts.push(`<circle class="x" cx="${at.box}" cy="${middle}" r="4"/>`);
+    if (changed || said !== heard)
+      parts.push(words(received, y1 + 9, heard, changed ? 'x' : remade ? 'o' : ''));
     return parts.join('\n');
   }
   const [begin, end] = sent ? [from, at.box] : [at.box, to];

@@ -1,4 +1,6 @@
 /** Timelines as plain values on one clock for both ends: what goes into JSON, and what pictures are drawn from. */
+import { tcpFlags } from '../wire/tcp.js';
+import type { Connection, Direction } from './connection.js';
 import type { Timeline, TimelineEvent } from './timeline.js';
 
 export interface View {
@@ -8,6 +10,8 @@ export interface View {
   serverPort: number;
   /** Of the first packet, in microseconds since the epoch, by the clock of the client's end. */
   start: number;
+  /** Initial sequence numbers of the client (`>`) and of the server; null where nothing came. */
+  isn: Record<Direction, number | null>;
   events: TimelineEvent[];
 }
 
@@ -24,5 +28,14 @@ const mostEvents = 200;
 export function viewOf({ connection, events }: Timeline, ahead = 0): View {
   const { client, clientPort, server, serverPort, packets } = connection;
   const start = (packets[0]?.packet.time ?? 0) - ahead;
-  return { client, clientPort, server, serverPort, start, events: events.slice(0, mostEvents) };
+  const isn = { '>': isnOf(connection, '>'), '<': isnOf(connection, '<') };
+  return { client, clientPort, server, serverPort, start, isn, events: events.slice(0, mostEvents) };
+}
+
+function isnOf({ packets }: Connection, way: Direction): number | null {
+  for (const { direction, content } of packets) {
+    if (direction !== way || content.kind !== 'tcp') continue;
+    return content.flags & tcpFlags.syn ? content.seq : (content.seq - 1) >>> 0;
+  }
+  return null;
 }
