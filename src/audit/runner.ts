@@ -10,6 +10,7 @@ import type { AuditError } from './protocol.js';
 import { RemoteEnd } from './remote.js';
 import type { Side } from './socket.js';
 import { portsEach, Stage } from './stage.js';
+import type { Way } from './way.js';
 
 export interface Result extends Found {
   case: AuditCase;
@@ -26,8 +27,8 @@ export interface Audit {
 }
 
 export interface AuditOptions {
-  address: string;
-  controlPort: number;
+  /** How the other end is reached. */
+  way: Way;
   version: string;
   cases: readonly AuditCase[];
   progress: (result: Result, done: number, of: number) => void;
@@ -39,8 +40,8 @@ const caseMs = 20_000;
 const nothing: Seen = { client: 'nothing', server: 'nothing' };
 
 export async function runAudit(options: AuditOptions): Promise<Audit> {
-  const { address, controlPort, version, cases, progress } = options;
-  const remote = await RemoteEnd.connect(address, controlPort, version);
+  const { way, version, cases, progress } = options;
+  const remote = await RemoteEnd.connect(way, version);
   const ahead = await remote.clockAhead();
   const local = new LocalEnd(remote.localAddress, remote.ports);
   const server = remote.address;
