@@ -72,5 +72,7 @@ const timeOf = ({ sent, received }: Crossing): number => (sent ?? received)?.tim
 function isSame(a: TimelineEvent, b: TimelineEvent): boolean {
   if (a.direction !== b.direction || a.kind !== b.kind) return false;
   if (a.kind === 'ack') return a.ack === b.ack;
+  // What it quotes may have another number at the other end.
+  if (a.kind === 'icmp') return a.detail === b.detail;
   return a.seq === b.seq && a.end === b.end;
 }

@@ -95,6 +95,16 @@ describe('a picture', () => {
     expect(svg).toContain('>SYN mss 1200</text>');
   });
 
+  it('takes an ICMP error for the same, whatever number its quote has there', () => {
+    const icmp = (seq: number) =>
+      event(0, '<', { kind: 'icmp', seq, end: seq, detail: 'type 3 code 4 mtu 1300' });
+    const views = {
+      client: [view(10, [icmp(7)])],
+      server: [view(0, [icmp(51)], { isn: { '>': 5, '<': 6 } })],
+    };
+    expect(count(draw(views), /class="a" d/g)).toBe(1);
+  });
+
   it('breaks at the box what has other sequence numbers behind it', () => {
     const views = {
       client: passed.client,

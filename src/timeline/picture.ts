@@ -33,6 +33,8 @@ const at = { client: 66, box: 400, server: 734 } as const;
 const row = 16;
 /** Of one packet, from leaving to arriving, when nothing else happened meanwhile. */
 const slope = 7;
+/** For what was heard, where that is not what was said. */
+const under = 11;
 /** So many letters fit between an end and the box. */
 const letters = 54;
 
@@ -88,7 +90,7 @@ function section(
   { y, start, headers }: Frame,
 ): { svg: string; bottom: number } {
   const top = y + 30;
-  const { heights, bottom } = rows(crossings, top + 14);
+  const { heights, bottom } = rows(crossings, top + 14, headers);
   const names = namesOf(client, server);
   const heading = (x: number, anchor: string, said: string, kind = 'h') =>
     `<text class="${kind}" x="${x}" y="${y + (kind === 'h' ? 13 : 25)}" text-anchor="${anchor}">${text(said)}</text>`;
@@ -110,18 +112,20 @@ function section(
 
 /** Who talks to whom; the server's view only where it is another one. */
 function namesOf(client: View | null, server: View | null): Record<End, string> {
+  const host = (address: string) => (address.includes(':') ? `[${address}]` : address);
   const name = (view: View) =>
-    `${view.client}:${view.clientPort} → ${view.server}:${view.serverPort}`.replace(
-      /([0-9a-f:]*:[0-9a-f:]*):(\d+)/g,
-      (all, address: string, port: string) => (address.includes(':') ? `[${address}]:${port}` : all),
-    );
+    `${host(view.client)}:${view.clientPort} → ${host(view.server)}:${view.serverPort}`;
   const mine = client ? name(client) : 'saw nothing of it';
   const theirs = server ? name(server) : 'saw nothing of it';
   return { client: mine, server: theirs === mine ? '' : theirs };
 }
 
 /** Where each end's sight of a packet stands: in the order of time, not at its scale; long silences take some room. */
-function rows(crossings: readonly Crossing[], top: number): { heights: Map<Seen, number>; bottom: number } {
+function rows(
+  crossings: readonly Crossing[],
+  top: number,
+  headers: boolean,
+): { heights: Map<Seen, number>; bottom: number } {
   const sights = crossings
     .flatMap(({ sent, received }, crossing) => [
       ...(sent ? [{ seen: sent, time: sent.time, crossing }] : []),
@@ -136,6 +140,8 @@ function rows(crossings: readonly Crossing[], top: number): { heights: Map<Seen,
     if (before) y += before.crossing === crossing && silence < 20_000 ? slope : row;
     if (silence >= 20_000) y += Math.min(24, 6 * Math.log10(silence / 2000));
     heights.set(seen, Math.round(y));
+    const each = crossings[crossing] as Crossing;
+    if (each.received === seen && heardOf(each, headers)) y += under;
   });
   return { heights, bottom: y + 10 };
 }
@@ -148,19 +154,17 @@ function arrow({ sent, received, remade }: Crossing, heights: Map<Seen, number>,
   const y0 = heights.get(seen) ?? 0;
   if (sent && received) {
     const y1 = heights.get(received) ?? 0;
-    const said = labelOf(sent.event, headers);
-    const heard = labelOf(received.event, headers);
-    const changed = plain(said) !== plain(heard);
+    const changed = isChanged({ sent, received }, headers);
     const middle = (y0 + y1) / 2;
     const parts = [
       remade
         ? `<path class="o" d="M${from} ${y0}L${at.box} ${middle}L${to} ${y1}${head(at.box, middle)}${head(to, y1)}"/>`
         : `<path class="a" d="M${from} ${y0}L${to} ${y1}${head(to, y1)}"/>`,
-      words(sent, y0 - 3, said, remade ? 'o' : ''),
+      words(sent, y0 - 3, labelOf(sent.event, headers), remade ? 'o' : ''),
     ];
     if (changed) parts.push(`<circle class="x" cx="${at.box}" cy="${middle}" r="4"/>`);
-    if (changed || said !== heard)
-      parts.push(words(received, y1 + 9, heard, changed ? 'x' : remade ? 'o' : ''));
+    const heard = heardOf({ sent, received }, headers);
+    if (heard) parts.push(words(received, y1 + 9, heard, changed ? 'x' : 't'));
     return parts.join('\n');
   }
   const [begin, end] = sent ? [from, at.box] : [at.box, to];
@@ -170,7 +174,21 @@ function arrow({ sent, received, remade }: Crossing, heights: Map<Seen, number>,
   ].join('\n');
 }
 
-/** What every hop changes is no change. */
+function isChanged({ sent, received }: Pick<Crossing, 'sent' | 'received'>, headers: boolean): boolean {
+  if (!sent || !received) return false;
+  return plain(labelOf(sent.event, headers)) !== plain(labelOf(received.event, headers));
+}
+
+/** What stands at the receiving end too: something else than at the sending one. '' when it would say the same. */
+function heardOf({ sent, received }: Pick<Crossing, 'sent' | 'received'>, headers: boolean): string {
+  if (!sent || !received) return '';
+  const heard = labelOf(received.event, headers);
+  return isChanged({ sent, received }, headers) || (headers && heard !== labelOf(sent.event, headers))
+    ? heard
+    : '';
+}
+
+/** What every hop changes, and how a stream was cut, is no change. */
 const plain = (label: string): string => label.replace(/ttl \d+/, '').replace(/ ×\d+/, '');
 
 function words({ end, event }: Seen, y: number, said: string, kind = ''): string {

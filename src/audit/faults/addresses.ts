@@ -11,7 +11,7 @@ export const addresses: Fault[] = [
     instead:
       'Bind the socket towards the server to address and port of the client, with IP_TRANSPARENT, and let connection tracking tell the legs apart by zones.',
     standard:
-      'RFC 3143 section 2.2.3 describes what a replaced address breaks; RFC 2775 on transparency. The port is not in them.',
+      'RFC 3143 section 2.2.3 describes what a replaced address breaks; RFC 2775 section 2.3 on transparency of addresses. The port is in neither.',
   },
   {
     number: 29,
@@ -22,7 +22,8 @@ export const addresses: Fault[] = [
     why: 'With REDIRECT the destination is rewritten before the proxy sees it, and SO_ORIGINAL_DST asks connection tracking for what it was. If the entry is gone, or was made from the answer and is reversed, that is the wrong one. With TPROXY the local name of the socket is the destination, and no question is needed. Proxies that look up a name from the data (Host, SNI) choose another address on purpose.',
     instead:
       'Prefer TPROXY, and take the destination from getsockname(2). Refuse a connection whose destination is the box itself.',
-    standard: 'RFC 3143 section 2.2.3; otherwise no standard speaks of it, since no router does it.',
+    standard:
+      'RFC 2775 section 2.3 (addresses have the same meaning from end to end); no standard forbids it by name, since no router does it.',
   },
   {
     number: 30,

@@ -22,7 +22,7 @@ export const ipHeader: Fault[] = [
     why: 'AE is the bit that was reserved (and NS before). Boxes that clear reserved bits leave CWR and ECE, which is the offer of classic ECN. Since all three bits are a counter later on, whoever touches one of them changes a number.',
     instead:
       'Treat the three flags as one field: pass all of them, or clear all of them, in SYN and SYN-ACK alike.',
-    standard: 'RFC 9768.',
+    standard: 'RFC 9768 section 3.1.1 (the client asks for it by AE, CWR and ECE together in its SYN).',
   },
   {
     number: 25,

@@ -18,7 +18,7 @@ export const routing: Fault[] = [
     title: 'Connections that were there before are ended',
     happens:
       'The box is started, or a route moves to it, and all connections that pass there end within seconds.',
-    why: 'To a box that knows no handshake of them, their segments belong to nothing. A kernel with a matching listener or without any socket answers them by a reset, and a strict firewall drops them as invalid (`ct state invalid`, nf_conntrack_tcp_loose=0).',
+    why: 'To a box that knows no handshake of them, their segments belong to nothing. Where a rule delivers them to the box, its kernel answers by a reset, with a listener or without; a strict firewall drops them as invalid (`ct state invalid`, nf_conntrack_tcp_loose=0).',
     instead: 'Forward what you have not seen begin. Divert only packets that have a socket or a fresh SYN.',
     standard:
       'RFC 9293 section 3.5.2: a reset must not be sent where it is not clear that the segment is not for a current connection.',
@@ -53,7 +53,7 @@ export const routing: Fault[] = [
       'A segment that comes in fragments is lost, or a part of it reaches the server past the box. Connections over tunnels that fragment stall, while all others work.',
     why: 'Only the first fragment has the ports. A rule that looks at ports matches that one, and the rest goes another way. Linux puts fragments together for local delivery and for connection tracking, but a program on the interface (tc, XDP) sees them as they come.',
     instead:
-      'Put fragments together before you look at ports (loading nf_defrag_ipv4 and nf_defrag_ipv6 is enough for rules), or leave a connection with fragments alone as a whole.',
+      'Put fragments together before you look at ports (connection tracking and `tproxy` rules have the kernel do so), or leave a connection with fragments alone as a whole.',
     standard: 'RFC 791 section 3.2; RFC 8200 section 4.5.',
   },
 ];

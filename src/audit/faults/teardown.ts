@@ -29,7 +29,7 @@ export const teardown: Fault[] = [
     title: 'The last data before the end is lost',
     happens:
       'An end sends its last 100 kB and closes. The end of them never arrives: a reset came first, or the FIN came early. Or the other way round, a program closes with data unread, and its peer is told by a regular FIN that all was read.',
-    why: 'close(2) with unread data in the receive queue sends a reset, which makes the far end throw away what it has not read yet. A proxy that closes both sockets when one of them has ended does this whenever data crosses. A reset that overtakes buffered data in user space does the same.',
+    why: 'close(2) with unread data in the receive queue sends a reset and drops what still waits to be sent; many stacks also drop what they have received when a reset comes. A proxy that closes both sockets when one of them has ended does this whenever data crosses. A reset that overtakes buffered data in user space does the same.',
     instead:
       'Write all that was read, then shutdown(2), then wait for the other side. Only when an end has closed with data unread, pass on the reset.',
     standard: 'RFC 9293 section 3.6 and section 3.6.1 (SHLD-3: a close with data pending sends a reset).',

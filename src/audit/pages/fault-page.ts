@@ -103,7 +103,7 @@ const shown = ({ file, caption, title }: Drawing): string[] => [caption, '', `![
 function who(fault: Fault, systems: readonly System[], { date }: Run): string[] {
   const lines = systems.map((system) => {
     const findings = findingsOf(fault, system);
-    return row([system.box, wordOf(worst(findings)), cell(reasonsOf(findings))]);
+    return row([system.box, wordOf(worst(findings)), cell(reasonsOf(findings, leavesIpv6Alone(system)))]);
   });
   return [
     `In the run of ${date} ([versions](index.md#systems)):`,
@@ -116,8 +116,8 @@ function who(fault: Fault, systems: readonly System[], { date }: Run): string[] 
 
 const wordOf = (verdict: Verdict): string => (verdict === 'wrong' ? '**wrong**' : verdict);
 
-/** What is not right, with its case; the family where the other one says something else. */
-function reasonsOf(findings: readonly Finding[]): string {
+/** What is not right, with its case; the family where the other one says something else, unless it is left alone altogether. */
+function reasonsOf(findings: readonly Finding[], onlyIpv4: boolean): string {
   const bad = findings.filter(({ verdict }) => verdict === 'wrong' || verdict === 'differs');
   if (bad.length === 0) {
     if (findings.some(({ verdict }) => verdict === 'right')) return '';
@@ -128,7 +128,7 @@ function reasonsOf(findings: readonly Finding[]): string {
       (each) => each.case.id === id && each.family !== family && each.verdict === verdict,
     );
     const alone = findings.some((each) => each.case.id === id && each.family !== family) && !both;
-    return `\`${id}\`${alone ? ` (IPv${family})` : ''}: ${reason}`;
+    return `\`${id}\`${alone && !onlyIpv4 ? ` (IPv${family})` : ''}: ${reason}`;
   });
   return [...new Set(texts)].join('; ');
 }

@@ -106,13 +106,14 @@ describe('IPv6', () => {
     const pages = pagesOf(both({}));
     expect(page(pages, 49)).toContain('| alpha | not tested | it leaves IPv6 alone |');
     expect(page(pages, 50)).toContain('it leaves IPv6 alone');
-    expect(page(pages, 33)).toContain('`half-close-by-client` (IPv4): it was cut off');
+    expect(page(pages, 33)).toContain('| `half-close-by-client`: it was cut off |');
   });
 
   it('is compared with IPv4 where both were run', () => {
     const pages = pagesOf(both({ 'reset-by-client': wrong('it was lost') }));
     expect(page(pages, 50)).toContain('`half-close-by-client`: wrong over IPv4, right over IPv6');
     expect(page(pages, 50)).toContain('`reset-by-client`: right over IPv4, wrong over IPv6');
+    expect(page(pages, 33)).toContain('| `half-close-by-client` (IPv4): it was cut off |');
   });
 });
 
