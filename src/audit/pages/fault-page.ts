@@ -116,7 +116,7 @@ function who(fault: Fault, systems: readonly System[], { date }: Run): string[] 
 
 const wordOf = (verdict: Verdict): string => (verdict === 'wrong' ? '**wrong**' : verdict);
 
-/** What is not right, with its case; the family where the other one says something else, unless it is left alone altogether. */
+/** What is not right, with its case; the family where the other one says something else, unless that is left alone. */
 function reasonsOf(findings: readonly Finding[], onlyIpv4: boolean): string {
   const bad = findings.filter(({ verdict }) => verdict === 'wrong' || verdict === 'differs');
   if (bad.length === 0) {
@@ -124,11 +124,9 @@ function reasonsOf(findings: readonly Finding[], onlyIpv4: boolean): string {
     return [...new Set(findings.map(({ reason }) => reason))].join('; ');
   }
   const texts = bad.map(({ case: { id }, reason, family, verdict }) => {
-    const both = findings.some(
-      (each) => each.case.id === id && each.family !== family && each.verdict === verdict,
-    );
-    const alone = findings.some((each) => each.case.id === id && each.family !== family) && !both;
-    return `\`${id}\`${alone && !onlyIpv4 ? ` (IPv${family})` : ''}: ${reason}`;
+    const other = findings.find((each) => each.case.id === id && each.family !== family);
+    const alike = !other || (other.verdict === verdict && other.reason === reason);
+    return `\`${id}\`${alike || onlyIpv4 ? '' : ` (IPv${family})`}: ${reason}`;
   });
   return [...new Set(texts)].join('; ');
 }
