@@ -50,9 +50,7 @@ export class TcpChannel implements Channel {
   losses(): number {
     const fd = (this.socket as unknown as { _handle?: { fd?: number } | null })._handle?.fd;
     const info = fd === undefined || fd < 0 ? null : tcpInfo(fd);
-    return info === null || typeof info === 'number'
-      ? 0
-      : info.retransmissions - info.needlessRetransmissions;
+    return info === null || typeof info === 'number' ? 0 : Math.max(0, info.retransmissions - info.needless);
   }
 
   close(): void {

@@ -60,7 +60,6 @@ export async function runAudit(options: AuditOptions): Promise<Audit> {
     const before = await remote.losses();
     const first = await once();
     const between = await remote.losses();
-    // Less: what was sent again needlessly is known later.
     if (first.verdict === 'right' || between <= before) return first;
     const again = await once();
     if (again.verdict === 'right' || (await remote.losses()) <= between) {

@@ -103,7 +103,11 @@ const shown = ({ file, caption, title }: Drawing): string[] => [caption, '', `![
 function who(fault: Fault, systems: readonly System[], { date }: Run): string[] {
   const lines = systems.map((system) => {
     const findings = findingsOf(fault, system);
-    return row([system.box, wordOf(worst(findings)), cell(reasonsOf(findings, leavesIpv6Alone(system)))]);
+    return row([
+      system.box,
+      wordOf(worst(findings)),
+      cell(reasonsOf(findings, leavesIpv6Alone(system)) || leftOut(findings, system)),
+    ]);
   });
   return [
     `In the run of ${date} ([versions](index.md#systems)):`,
@@ -115,6 +119,12 @@ function who(fault: Fault, systems: readonly System[], { date }: Run): string[] 
 }
 
 const wordOf = (verdict: Verdict): string => (verdict === 'wrong' ? '**wrong**' : verdict);
+
+/** Where nothing was found, since the system was not run over the family that matters. */
+const leftOut = (findings: readonly Finding[], { without }: System): string =>
+  findings.length > 0
+    ? ''
+    : without.map(({ family, why }) => `left out over IPv${family}: ${why}`).join('; ');
 
 /** What is not right, with its case; the family where the other one says something else, unless that is left alone. */
 function reasonsOf(findings: readonly Finding[], onlyIpv4: boolean): string {
@@ -144,7 +154,7 @@ function bothFamilies(systems: readonly System[], { date, columns }: Run): strin
   const lines = systems.map((system) => {
     const cases = unlike(system).map(({ id, four, six }) => `\`${id}\`: ${four} over IPv4, ${six} over IPv6`);
     const said = leavesIpv6Alone(system) ? 'as it was configured, it leaves IPv6 alone' : cases.join('; ');
-    return row([system.box, said || 'the same']);
+    return row([system.box, cell(leftOut([], system) || said || 'the same')]);
   });
   return [
     `No single case tells this, but the run of ${date} was made over both families:`,

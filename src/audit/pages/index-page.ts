@@ -47,7 +47,7 @@ ${faults
 Those that intercept are configured as their own documentation has it for transparent interception
 ([audit](../manual/audit.md#several-boxes-at-once)). Other versions and other settings may do otherwise.
 
-${systems.map(({ box, what, version, left }) => `- ${box}: ${what}${left ? `; left out: ${left}` : ` (${version})`}`).join('\n')}
+${systems.map(systemLine).join('\n')}
 
 ## Repeat it
 
@@ -55,6 +55,12 @@ ${systems.map(({ box, what, version, left }) => `- ${box}: ${what}${left ? `; le
     desplice audit serve                         # or through your own box: on one side
     desplice audit run ADDRESS                   # and on the other
 `;
+}
+
+function systemLine({ box, what, version, left, without }: System): string {
+  if (left) return `- ${box}: ${what}; left out: ${left}`;
+  const missing = without.map(({ family, why }) => `; left out over IPv${family}: ${why}`);
+  return `- ${box}: ${what} (${version})${missing.join('')}`;
 }
 
 const linkTo = (fault: Fault): string => `[${fault.number}. ${fault.title}](${fileOf(fault)})`;

@@ -11,9 +11,12 @@ export interface System {
   box: string;
   what: string;
   version: string;
-  /** Why it has no verdicts, or ''. */
+  /** Why it has no verdicts at all, or ''. */
   left: string;
+  /** Those with verdicts. */
   columns: readonly Column[];
+  /** Families over which it was left out, and why. */
+  without: readonly { family: Family; why: string }[];
 }
 
 export interface Run {
@@ -34,8 +37,10 @@ export function systemsOf({ columns }: Run): System[] {
   const boxes = [...new Set(columns.map(({ box }) => box))];
   return boxes.map((name) => {
     const mine = columns.filter(({ box }) => box === name);
-    const { box, what, version, left } = mine[0] as Column;
-    return { box, what, version, left, columns: mine };
+    const ran = mine.filter(({ left }) => left === '');
+    const { box, what, version, left } = (ran[0] ?? mine[0]) as Column;
+    const without = mine.flatMap(({ family, left: why }) => (why ? [{ family, why }] : []));
+    return { box, what, version, left, columns: ran, without };
   });
 }
 

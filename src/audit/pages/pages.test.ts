@@ -109,6 +109,15 @@ describe('IPv6', () => {
     expect(page(pages, 33)).toContain('| `half-close-by-client`: it was cut off |');
   });
 
+  it('is not told of a system that was left out over it, and why is', () => {
+    const six = { ...column('alpha', {}, 6), left: 'its rules are for IPv4', verdicts: {} };
+    const pages = pagesOf(run(column('alpha', bad), six));
+    expect(page(pages, 49)).toContain('| alpha | not tested | left out over IPv6: its rules are for IPv4 |');
+    expect(page(pages, 50)).toContain('| alpha | left out over IPv6: its rules are for IPv4 |');
+    expect(page(pages, 33)).toContain('| alpha | **wrong** | `half-close-by-client`: it was cut off |');
+    expect(pages.get('index.md')).toContain('(9.8); left out over IPv6: its rules are for IPv4');
+  });
+
   it('is compared with IPv4 where both were run', () => {
     const pages = pagesOf(both({ 'reset-by-client': wrong('it was lost') }));
     expect(page(pages, 50)).toContain('`half-close-by-client`: wrong over IPv4, right over IPv6');
