@@ -1,7 +1,9 @@
 /** The same audit through one box after the other, in a lab of network namespaces on this machine. */
 import { fileURLToPath } from 'node:url';
 import { labDown, labUp } from '../lab/index.js';
+import type { Views } from '../timeline/view.js';
 import { type Box, boxes } from './boxes.js';
+import type { Family } from './calls.js';
 import type { Verdict } from './case.js';
 import { catalogue } from './catalogue.js';
 import { AuditError } from './protocol.js';
@@ -10,36 +12,47 @@ const bin = fileURLToPath(new URL('../../bin/desplice', import.meta.url));
 const ports = { first: 7410, last: 7609 };
 const auditMs = 150_000;
 
+export interface Outcome {
+  verdict: Verdict;
+  reason: string;
+  /** What both ends captured, where the run was asked to keep it. */
+  views?: Views;
+}
+
 export interface Column {
   box: string;
   what: string;
   version: string;
+  family: Family;
   /** Why there are no verdicts, or ''. */
   left: string;
-  verdicts: Record<string, { verdict: Verdict; reason: string }>;
+  /** By the name of the case. */
+  verdicts: Record<string, Outcome>;
 }
 
 export interface MatrixOptions {
   prefix: string;
   only?: readonly string[];
-  family: 4 | 6;
+  family: Family;
+  /** Keep what both ends captured. */
+  views?: boolean;
   log: (line: string) => void;
 }
 
-export async function matrix({ prefix, only, family, log }: MatrixOptions): Promise<Column[]> {
+export async function matrix({ prefix, only, family, views, log }: MatrixOptions): Promise<Column[]> {
   const columns: Column[] = [];
   for (const box of boxes.filter(({ name }) => !only || only.includes(name))) {
     const missing = box.missing();
-    log(`${box.name}: ${missing || box.what}`);
+    log(`${box.name} over IPv${family}: ${missing || box.what}`);
     const version = missing ? '' : box.version();
-    const verdicts = missing ? {} : await through(box, prefix, family);
-    columns.push({ box: box.name, what: box.what, version, left: missing, verdicts });
+    const verdicts = missing ? {} : await through(box, prefix, family, views);
+    columns.push({ box: box.name, what: box.what, version, family, left: missing, verdicts });
   }
   return columns;
 }
 
 /** Each box gets a lab of its own: what one has taught the kernels is not known to the next. */
-async function through(box: Box, prefix: string, family: 4 | 6): Promise<Column['verdicts']> {
+async function through(box: Box, prefix: string, family: Family, views = false): Promise<Column['verdicts']> {
   const lab = labUp('inline', { prefix });
   try {
     const serving = lab.spawn('server', [bin, 'audit', 'serve']);
@@ -49,13 +62,22 @@ async function through(box: Box, prefix: string, family: 4 | 6): Promise<Column[
     });
     const takeOut = await box.start(lab, ports);
     const { server4, server6 } = lab.addresses;
-    const argv = [bin, 'audit', 'run', family === 4 ? server4 : server6, '--json'];
+    const argv = [
+      bin,
+      'audit',
+      'run',
+      family === 4 ? server4 : server6,
+      '--json',
+      ...(views ? ['--timelines'] : []),
+    ];
     const { stdout, stderr } = await lab.run('client', argv, { allowFailure: true, timeoutMs: auditMs });
     await takeOut();
     if (!stdout.startsWith('{'))
       throw new AuditError('RUN', `the audit through ${box.name}: ${stderr.trim()}`);
-    const { cases } = JSON.parse(stdout) as { cases: { id: string; verdict: Verdict; reason: string }[] };
-    return Object.fromEntries(cases.map(({ id, verdict, reason }) => [id, { verdict, reason }]));
+    const { cases } = JSON.parse(stdout) as { cases: (Outcome & { id: string })[] };
+    return Object.fromEntries(
+      cases.map(({ id, verdict, reason, views }) => [id, { verdict, reason, views }]),
+    );
   } finally {
     await lab.stop();
     labDown(prefix);
@@ -63,7 +85,7 @@ async function through(box: Box, prefix: string, family: 4 | 6): Promise<Column[
 }
 
 /** Cases down, boxes across. */
-export function markdownMatrix(columns: readonly Column[], family: 4 | 6, date: string): string {
+export function markdownMatrix(columns: readonly Column[], family: Family, date: string): string {
   const shown = columns.filter(({ left }) => left === '');
   const row = (cells: readonly string[]) => `| ${cells.join(' | ')} |`;
   const words: Record<Verdict, string> = {

@@ -2,16 +2,18 @@
  * What the two ends of an audit say to each other: JSON objects, one a line. Both begin with a greeting; then the client asks for
  * calls by number, and the server answers, and tells of packets. The box may sit in this connection too, so nothing is believed.
  */
-import type { Socket } from 'node:net';
+import type { Channel } from './channel.js';
 
 /** Counts changes of this page, and of what the calls mean. */
-export const protocolVersion = 1;
+export const protocolVersion = 2;
 /** The largest call moves a packet in hexadecimal; a capture may fill some of it. */
 const longestLine = 8_000_000;
 
 export interface Greeting {
   audit: number;
   desplice: string;
+  /** By a client whose channel does not take the path: the addresses of the two ends there. */
+  path?: { client: string; server: string };
 }
 export interface Welcome extends Greeting {
   ports: { first: number; last: number };
@@ -86,6 +88,6 @@ function objectOf(line: string): Record<string, unknown> | null {
   }
 }
 
-export function say(socket: Socket, value: object): void {
-  if (!socket.destroyed) socket.write(`${JSON.stringify(value)}\n`);
+export function say(channel: Channel, value: object): void {
+  channel.write(`${JSON.stringify(value)}\n`);
 }

@@ -1,9 +1,16 @@
 /** What a client makes of servers that are none, and of boxes that change or swallow what they say. On the loopback. */
 import { createServer, type Server, type Socket } from 'node:net';
 import { afterEach, describe, expect, it } from 'vitest';
+import { protocolVersion } from './protocol.js';
 import { RemoteEnd } from './remote.js';
+import { commandWay, tcpWay } from './way.js';
 
-const welcome = { audit: 1, desplice: '1.2.3', ports: { first: 7410, last: 7609 }, unprivileged: '' };
+const welcome = {
+  audit: protocolVersion,
+  desplice: '1.2.3',
+  ports: { first: 7410, last: 7609 },
+  unprivileged: '',
+};
 let server: Server | undefined;
 
 afterEach(() => {
@@ -19,7 +26,7 @@ async function connectTo(greet: (socket: Socket) => void, version = '1.2.3'): Pr
   const listening = server;
   await new Promise<void>((resolve) => listening.listen(0, '127.0.0.1', resolve));
   const { port } = listening.address() as { port: number };
-  return RemoteEnd.connect('127.0.0.1', port, version, { greetingMs: 150, answerMs: 150 });
+  return RemoteEnd.connect(tcpWay('127.0.0.1', port, 150), version, 150);
 }
 
 const line = (value: object) => `${JSON.stringify(value)}\n`;
@@ -70,5 +77,44 @@ describe('RemoteEnd', () => {
     await expect(end.forget(7410)).rejects.toMatchObject({ code });
     expect(end.broken).toMatchObject({ code });
     await expect(end.packets(7410)).rejects.toMatchObject({ code });
+  });
+});
+
+describe('RemoteEnd by a command', () => {
+  const greet = `printf '%s\\n' '${JSON.stringify(welcome)}'`;
+  const by = (exec: string) => RemoteEnd.connect(commandWay('127.0.0.1', { exec }, 1000), '1.2.3', 500);
+
+  it('asks, is answered, and knows the addresses of the path', async () => {
+    const answer = `const lines = require('node:readline').createInterface({ input: process.stdin });
+      lines.on('line', (line) => { const { id } = JSON.parse(line); if (id) console.log(JSON.stringify({ id, value: 42 })); });`;
+    const end = await by(`${greet}; exec ${process.execPath} -e '${answer.replaceAll("'", '"')}'`);
+    expect(await end.call('info', 1)).toBe(42);
+    expect([end.address, end.localAddress]).toEqual(['127.0.0.1', '127.0.0.1']);
+    expect(await end.losses()).toBe(42);
+    end.close();
+    expect(end.broken).toBeNull();
+  });
+
+  it.each([
+    ['a command that is not there', 'exec no-such-command-here 2>/dev/null', 'CONNECT', 'exit code 127'],
+    ['one that fails', 'exit 255', 'CONNECT', 'exit code 255'],
+    ['one that says something else', 'echo Welcome to example; cat', 'MANGLED', 'Welcome'],
+    ['one that says nothing', 'cat >/dev/null', 'SILENT', 'no greeting within 1 s'],
+  ])('refuses %s', async (_, exec, code, words) => {
+    await expect(by(exec)).rejects.toMatchObject({ code, message: expect.stringContaining(words) });
+  });
+
+  it('reports a command that ends in the middle, with why, and asks no more', async () => {
+    const end = await by(`${greet}; read first; exit 3`);
+    await expect(end.packets(7410)).rejects.toMatchObject({
+      code: 'BROKEN',
+      message: expect.stringContaining('exit code 3'),
+    });
+    await expect(end.forget(7410)).rejects.toMatchObject({ code: 'BROKEN' });
+  });
+
+  it('reports what the other end refuses', async () => {
+    const end = await by(`${greet}; read first; echo '{"refused":"it has no such address"}'; cat >/dev/null`);
+    await expect(end.packets(7410)).rejects.toMatchObject({ code: 'REFUSED' });
   });
 });

@@ -1,6 +1,5 @@
 /** The other end, by the control connection. Every question has a time limit: a box that swallows an answer is reported. */
-import { connect, type Socket } from 'node:net';
-import { plainAddress, retransmissionsOf } from './control-socket.js';
+import type { Channel } from './channel.js';
 import type { End } from './end.js';
 import {
   AuditError,
@@ -11,17 +10,16 @@ import {
   say,
   type Welcome,
 } from './protocol.js';
-import type { Ports, Tapped } from './wiretap.js';
+import type { Way } from './way.js';
+import { microseconds, type Ports, type Tapped } from './wiretap.js';
 
-export interface Patience {
-  greetingMs: number;
-  /** Beyond what a call itself may take. */
-  answerMs: number;
-}
-const patience: Patience = { greetingMs: 8000, answerMs: 8000 };
+/** Beyond what a call itself may take. */
+const usualAnswerMs = 8000;
 const pingMs = 10_000;
 /** No call of a case waits longer by itself. */
 const longestCallMs = 12_000;
+const clockTries = 5;
+const manglers = 'something in the path changes the bytes, or it is no `audit serve`';
 
 export class RemoteEnd implements End {
   readonly #waiting = new Map<number, { done: (value: unknown) => void; failed: (error: Error) => void }>();
@@ -33,7 +31,7 @@ export class RemoteEnd implements End {
   broken: AuditError | null = null;
 
   private constructor(
-    readonly socket: Socket,
+    readonly channel: Channel,
     readonly welcome: Welcome,
     readonly answerMs: number,
   ) {
@@ -41,22 +39,20 @@ export class RemoteEnd implements End {
     this.#ping.unref();
   }
 
-  static async connect(
-    address: string,
-    port: number,
-    version: string,
-    { greetingMs, answerMs } = patience,
-  ): Promise<RemoteEnd> {
+  static async connect(way: Way, version: string, answerMs = usualAnswerMs): Promise<RemoteEnd> {
     const mine: Greeting = { audit: protocolVersion, desplice: version };
-    const socket = connect({ host: address, port });
-    const where = `${address}, port ${port}`;
-    const hint = 'is `desplice audit serve` running there, and does the path let this port through?';
+    const failure = (code: string, what: string, mend = way.hint) =>
+      new AuditError(code, `the control connection ${way.name}: ${what}`, mend);
+    const channel = await way.open().catch((error: unknown) => {
+      throw error instanceof AuditError ? failure(error.code, error.message) : error;
+    });
     return new Promise((resolve, reject) => {
-      const fail = (code: string, what: string, mend = hint) => {
+      const fail = (...why: Parameters<typeof failure>) => {
         clearTimeout(timer);
-        socket.destroy();
-        reject(new AuditError(code, `the control connection to ${where}: ${what}`, mend));
+        channel.close();
+        reject(failure(...why));
       };
+      const { greetingMs } = way;
       const timer = setTimeout(() => fail('SILENT', `no greeting within ${greetingMs / 1000} s`), greetingMs);
       let end: RemoteEnd | null = null;
       const reader = new LineReader(
@@ -69,33 +65,28 @@ export class RemoteEnd implements End {
           if (welcome.busy)
             return fail('BUSY', 'the server has another client', 'wait until that one is done');
           clearTimeout(timer);
-          say(socket, mine);
-          end = new RemoteEnd(socket, welcome, answerMs);
+          const path = { client: channel.localAddress, server: channel.remoteAddress };
+          say(channel, { ...mine, path } satisfies Greeting);
+          end = new RemoteEnd(channel, welcome, answerMs);
           resolve(end);
         },
         (why) => {
           if (end) end.#break('MANGLED', `what came is mangled: ${why}`);
-          else fail('MANGLED', `what came is mangled: ${why}`, 'something in the path changes the bytes');
+          else fail('MANGLED', `what came is mangled: ${why}`, manglers);
         },
       );
-      socket.setNoDelay(true).setEncoding('utf8');
-      socket.on('data', (text: string) => reader.feed(text));
-      socket.on('error', (error: NodeJS.ErrnoException) =>
-        end
-          ? end.#break('BROKEN', error.code ?? error.message)
-          : fail('CONNECT', error.code ?? error.message),
-      );
-      socket.on('close', () =>
-        end ? end.#break('BROKEN', 'it was closed') : fail('CONNECT', 'it was closed before a greeting came'),
+      channel.listen(
+        (text) => reader.feed(text),
+        (why) => (end ? end.#break('BROKEN', why) : fail('CONNECT', `${why} before a greeting came`)),
       );
     });
   }
 
   get address(): string {
-    return plainAddress(this.socket.remoteAddress);
+    return this.channel.remoteAddress;
   }
   get localAddress(): string {
-    return plainAddress(this.socket.localAddress);
+    return this.channel.localAddress;
   }
   get ports(): Ports {
     return this.welcome.ports;
@@ -126,17 +117,32 @@ export class RemoteEnd implements End {
     await this.#ask('forget', [port], 0);
   }
 
-  /** How many segments of the control connection itself were sent twice, by both ends. */
+  /** How many segments of the control connection itself the path has lost, both ways. */
   async losses(): Promise<number> {
     if (this.broken) return 0;
     const theirs = await this.#ask('losses', [], 0).catch(() => 0);
-    return Number(theirs) + retransmissionsOf(this.socket);
+    return Number(theirs) + this.channel.losses();
+  }
+
+  /**
+   * How far the clock over there is ahead of ours, in microseconds, from the quickest of a few answers. 0 where that is no more than
+   * the answer took: then they may as well be one clock, and in a lab they are.
+   */
+  async clockAhead(): Promise<number> {
+    let best = { took: Number.POSITIVE_INFINITY, ahead: 0 };
+    for (let i = 0; i < clockTries; i++) {
+      const asked = microseconds();
+      const theirs = Number(await this.#ask('clock', [], 0));
+      const took = microseconds() - asked;
+      if (took < best.took) best = { took, ahead: theirs - (asked + took / 2) };
+    }
+    return Math.abs(best.ahead) <= best.took ? 0 : Math.round(best.ahead);
   }
 
   close(): void {
     this.#closed = true;
     clearInterval(this.#ping);
-    this.socket.destroy();
+    this.channel.close();
   }
 
   #ask(call: string, args: unknown[], ms: number): Promise<unknown> {
@@ -155,7 +161,7 @@ export class RemoteEnd implements End {
           settle(value);
         };
       this.#waiting.set(id, { done: settled(resolve), failed: settled(reject) });
-      say(this.socket, { id, call, args });
+      say(this.channel, { id, call, args });
     });
   }
 
@@ -163,6 +169,10 @@ export class RemoteEnd implements End {
     if (typeof line.packet === 'string') {
       const packet = Buffer.from(line.packet, 'hex');
       this.#listeners.get(Number(line.port))?.(packet, Number(line.gsoSize));
+      return;
+    }
+    if (typeof line.refused === 'string') {
+      this.#break('REFUSED', line.refused);
       return;
     }
     const waiter = this.#waiting.get(Number(line.id));
@@ -175,10 +185,12 @@ export class RemoteEnd implements End {
   #break(code: string, why: string): void {
     if (this.broken || this.#closed) return;
     const hint =
-      'the box may intercept this connection too: let its port pass, or choose another --control-port';
+      code === 'REFUSED'
+        ? 'name an address of the machine where `audit serve` runs'
+        : 'the box may intercept this connection too: let its port pass, choose another --control-port, or go past it by --control';
     this.broken = new AuditError(code, `the control connection to ${this.address} broke: ${why}`, hint);
     clearInterval(this.#ping);
-    this.socket.destroy();
+    this.channel.close();
     for (const { failed } of this.#waiting.values()) failed(this.broken);
     this.#waiting.clear();
   }

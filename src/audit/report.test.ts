@@ -7,12 +7,38 @@ import { AuditError } from './protocol.js';
 import { jsonReport, textReport } from './report.js';
 import type { Audit, Result } from './runner.js';
 
+const view = {
+  client: '192.0.2.2',
+  clientPort: 40_000,
+  server: '203.0.113.2',
+  serverPort: 7410,
+  start: 0,
+  isn: { '>': 1, '<': null },
+  events: [
+    {
+      time: 0,
+      direction: '>' as const,
+      kind: 'syn' as const,
+      seq: 0,
+      end: 1,
+      ack: null,
+      flags: 'SYN',
+      header: 'ttl 64 DF',
+      detail: 'win 500 <mss 1460,nop,option 253 3c623e>',
+      label: '',
+      window: 500,
+      notes: ['a <b>'],
+      packets: 1,
+    },
+  ],
+};
+
 const result = (at: number, verdict: Result['verdict'], reason: string): Result => ({
   case: catalogue[at] as Result['case'],
   verdict,
   reason,
   seen: { client: 'a <b> & "c"', server: 'nothing' },
-  timelines: { client: ['0.0 > SYN <mss 1460>'], server: [] },
+  views: { client: [view], server: [] },
 });
 
 const audit: Audit = {
@@ -61,6 +87,11 @@ describe('the reports', () => {
     });
   });
 
+  it('JSON has what was captured where that is asked for', () => {
+    const { cases } = jsonReport(audit, { views: true }) as { cases: { views: unknown }[] };
+    expect(cases[0]?.views).toEqual({ client: [view], server: [] });
+  });
+
   it('text says of what is wrong what follows, and what to change', () => {
     const text = textReport(audit);
     expect(text).toContain((catalogue[1] as Result['case']).consequence);
@@ -69,9 +100,9 @@ describe('the reports', () => {
 
   it('HTML needs nothing from elsewhere, and escapes what came from the path', () => {
     const page = htmlReport(audit, '1.2.3', new Date(0));
-    expect(page).not.toMatch(/<script|<link|<img|https?:/);
+    expect(page.replaceAll('http://www.w3.org/2000/svg', '')).not.toMatch(/<script|<link|<img|https?:/);
     expect(page).toContain('a &lt;b&gt; &amp; &quot;c&quot;');
-    expect(page).toContain('SYN &lt;mss 1460&gt;');
+    expect(page).toContain('>SYN mss 1460 option 253 3c623e ! a &lt;b&gt;</text>');
     expect(page).not.toContain('<bad>');
   });
 

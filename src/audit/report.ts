@@ -15,12 +15,13 @@ export function summaryOf(results: readonly Result[]): Record<string, number> {
   };
 }
 
-export function jsonReport({ server, results }: Audit): object {
+/** With `views`, what both ends captured of each case: `{ client, server }`, a list of connections each. */
+export function jsonReport({ server, results }: Audit, { views = false } = {}): object {
   return {
     version: reportVersion,
     server,
     summary: summaryOf(results),
-    cases: results.map(({ case: { id, group, faults, sent }, verdict, reason, seen }) => ({
+    cases: results.map(({ case: { id, group, faults, sent }, verdict, reason, seen, ...result }) => ({
       id,
       group,
       faults,
@@ -28,6 +29,7 @@ export function jsonReport({ server, results }: Audit): object {
       reason,
       sent,
       seen,
+      ...(views ? { views: result.views } : {}),
     })),
   };
 }

@@ -1,8 +1,8 @@
 /** Runs cases between this end and the other, a few at a time, and never waits for anything without a limit. */
 import { isIPv6 } from 'node:net';
 import { connectionsTo } from '../timeline/connection.js';
-import { renderTimeline } from '../timeline/render.js';
 import { LabelNames, timelineOf } from '../timeline/timeline.js';
+import { type View, type Views, viewOf } from '../timeline/view.js';
 import type { Family } from './calls.js';
 import { type AuditCase, type Found, NotTested, type Seen } from './case.js';
 import { LocalEnd } from './end.js';
@@ -10,11 +10,12 @@ import type { AuditError } from './protocol.js';
 import { RemoteEnd } from './remote.js';
 import type { Side } from './socket.js';
 import { portsEach, Stage } from './stage.js';
+import type { Way } from './way.js';
 
 export interface Result extends Found {
   case: AuditCase;
-  /** What each end captured, as text; empty without privileges. */
-  timelines: Record<Side, string[]>;
+  /** What each end captured; empty without privileges. */
+  views: Views;
 }
 
 export interface Audit {
@@ -26,8 +27,8 @@ export interface Audit {
 }
 
 export interface AuditOptions {
-  address: string;
-  controlPort: number;
+  /** How the other end is reached. */
+  way: Way;
   version: string;
   cases: readonly AuditCase[];
   progress: (result: Result, done: number, of: number) => void;
@@ -39,8 +40,9 @@ const caseMs = 20_000;
 const nothing: Seen = { client: 'nothing', server: 'nothing' };
 
 export async function runAudit(options: AuditOptions): Promise<Audit> {
-  const { address, controlPort, version, cases, progress } = options;
-  const remote = await RemoteEnd.connect(address, controlPort, version);
+  const { way, version, cases, progress } = options;
+  const remote = await RemoteEnd.connect(way, version);
+  const ahead = await remote.clockAhead();
   const local = new LocalEnd(remote.localAddress, remote.ports);
   const server = remote.address;
   const family: Family = isIPv6(server) ? 6 : 4;
@@ -58,9 +60,9 @@ export async function runAudit(options: AuditOptions): Promise<Audit> {
     const before = await remote.losses();
     const first = await once();
     const between = await remote.losses();
-    if (first.verdict === 'right' || between === before) return first;
+    if (first.verdict === 'right' || between <= before) return first;
     const again = await once();
-    if (again.verdict === 'right' || (await remote.losses()) === between) {
+    if (again.verdict === 'right' || (await remote.losses()) <= between) {
       return { ...again, reason: `${again.reason} (second try: the path lost packets during the first)` };
     }
     return {
@@ -91,12 +93,12 @@ export async function runAudit(options: AuditOptions): Promise<Audit> {
     try {
       await stage.begin();
       const found = await Promise.race([each.run(stage), late]);
-      return { case: each, ...found, timelines: await timelines(stage) };
+      return { case: each, ...found, views: await viewsOf(stage, ahead) };
     } catch (error) {
       if (remote.broken) return notTested(each, 'the control connection broke');
       const why = error instanceof Error ? error.message : String(error);
       const seen = error instanceof NotTested ? error.seen : nothing;
-      return { ...notTested(each, why, seen), timelines: await timelines(stage) };
+      return { ...notTested(each, why, seen), views: await viewsOf(stage, ahead) };
     } finally {
       clearTimeout(timer);
       await stage.clean();
@@ -109,7 +111,7 @@ const notTested = (each: AuditCase, reason: string, seen = nothing): Result => (
   verdict: 'not tested',
   reason,
   seen,
-  timelines: { client: [], server: [] },
+  views: { client: [], server: [] },
 });
 
 /** Why this case cannot run between these ends, or null. */
@@ -125,17 +127,14 @@ function leftOut(each: AuditCase, family: Family, client: LocalEnd, server: Remo
   return lacking.length > 0 ? notTested(each, `needs root (${lacking.join('; ')})`) : null;
 }
 
-async function timelines(stage: Stage): Promise<Record<Side, string[]>> {
+async function viewsOf(stage: Stage, ahead: number): Promise<Views> {
   const labels = new LabelNames();
-  const of = async (side: Side): Promise<string[]> => {
+  const of = async (side: Side): Promise<View[]> => {
     const packets = await stage.seen(side).catch(() => []);
     const ports = Array.from({ length: portsEach }, (_, i) => stage.port + i);
     return ports
       .flatMap((port) => connectionsTo(port, packets))
-      .flatMap((connection) => [
-        `${connection.client} ${connection.clientPort} > ${connection.server} ${connection.serverPort}`,
-        ...renderTimeline(timelineOf(connection, labels)),
-      ]);
+      .map((connection) => viewOf(timelineOf(connection, labels), side === 'server' ? ahead : 0));
   };
   return { client: await of('client'), server: await of('server') };
 }

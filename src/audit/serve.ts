@@ -1,9 +1,10 @@
 /** `desplice audit serve`: the other end of the path, told what to do by one client at a time. */
-import { createServer, type Server, type Socket } from 'node:net';
+import { createServer, isIP, type Server, type Socket } from 'node:net';
+import { networkInterfaces } from 'node:os';
 import { packetOf } from '../timeline/packet.js';
 import { LinkType } from '../timeline/pcap.js';
 import { Calls } from './calls.js';
-import { plainAddress, retransmissionsOf } from './control-socket.js';
+import { type Channel, PipeChannel, TcpChannel } from './channel.js';
 import { callRefused, type Grounds, packetRefused } from './guard.js';
 import {
   AuditError,
@@ -14,7 +15,7 @@ import {
   say,
   type Welcome,
 } from './protocol.js';
-import { type Ports, Wiretap } from './wiretap.js';
+import { microseconds, type Ports, Wiretap } from './wiretap.js';
 
 export interface ServeOptions {
   listen?: string;
@@ -70,26 +71,55 @@ export class AuditServer {
   }
 
   #greet(socket: Socket): void {
-    const { ports, version, log } = this.options;
-    const mine: Greeting = { audit: protocolVersion, desplice: version };
+    const channel = new TcpChannel(socket);
     const busy = this.#session !== null;
-    say(socket, { ...mine, ports, unprivileged: this.unprivileged, busy } satisfies Welcome);
+    say(channel, welcomeOf(this, busy));
     if (busy) {
       socket.on('error', () => {});
-      // Gone once that is said, whatever the other end does: nothing here waits for it.
-      socket.destroySoon();
+      channel.closeSoon();
       return;
     }
-    const session = new Session(socket, this, mine, () => {
+    this.#session = new Session(channel, this, () => {
       this.#session = null;
     });
-    this.#session = session;
-    log(`${session.peer} has come`);
+    this.options.log(`${channel.remoteAddress} has come`);
   }
 }
 
+/** One session over the input and output of this process, until it ends. Nothing else may be written to stdout. */
+export function serveStdio(options: ServeOptions): Promise<void> {
+  const { tap, why } = Wiretap.open('server', options.ports);
+  const channel = new PipeChannel(process.stdin, process.stdout);
+  const house: House = { options, tap, unprivileged: why };
+  return new Promise((resolve) => {
+    new Session(channel, house, () => {
+      tap?.close();
+      resolve();
+    });
+    say(channel, welcomeOf(house, false));
+  });
+}
+
+/** What a session is served with. */
+interface House {
+  options: ServeOptions;
+  tap: Wiretap | null;
+  unprivileged: string;
+}
+
+const greetingOf = ({ version }: ServeOptions): Greeting => ({
+  audit: protocolVersion,
+  desplice: version,
+});
+
+const welcomeOf = ({ options, unprivileged }: House, busy: boolean): Welcome => ({
+  ...greetingOf(options),
+  ports: options.ports,
+  unprivileged,
+  busy,
+});
+
 class Session {
-  readonly peer: string;
   readonly #calls = new Calls();
   readonly #grounds: Grounds;
   readonly #peers: Set<string>;
@@ -99,25 +129,22 @@ class Session {
   #over = false;
 
   constructor(
-    readonly socket: Socket,
-    readonly server: AuditServer,
-    readonly mine: Greeting,
+    readonly channel: Channel,
+    readonly house: House,
     readonly gone: () => void,
   ) {
-    this.peer = plainAddress(socket.remoteAddress);
-    this.#grounds = { ports: server.options.ports, address: plainAddress(socket.localAddress) };
-    this.#peers = new Set([this.peer]);
+    this.#grounds = { ports: house.options.ports, address: channel.localAddress };
+    this.#peers = new Set([channel.remoteAddress]);
     this.#silence = setTimeout(() => this.end('it said nothing for too long'), greetingMs);
     const reader = new LineReader(
       (line) => this.#hear(line),
       (why) => this.end(`what it says is mangled: ${why}`),
     );
-    socket.setNoDelay(true).setEncoding('utf8');
-    socket.on('data', (text: string) => reader.feed(text));
-    socket.on('error', (error) => this.end(error.message));
-    socket.on('close', () => this.end('it has left'));
-    if (server.tap)
-      server.tap.onPacket = (packet, { gsoSize }, port) => this.#overheard(packet, gsoSize, port);
+    channel.listen(
+      (text) => reader.feed(text),
+      (why) => this.end(why === 'it was closed' ? 'it has left' : why),
+    );
+    if (house.tap) house.tap.onPacket = (packet, { gsoSize }, port) => this.#overheard(packet, gsoSize, port);
   }
 
   end(why: string): void {
@@ -125,43 +152,69 @@ class Session {
     this.#over = true;
     clearTimeout(this.#silence);
     this.#calls.clean();
-    if (this.server.tap) this.server.tap.onPacket = () => {};
-    this.socket.destroy();
-    this.server.options.log(`${this.peer} is gone: ${why}`);
+    if (this.house.tap) this.house.tap.onPacket = () => {};
+    this.channel.close();
+    this.house.options.log(`${[...this.#peers][0]} is gone: ${why}`);
     this.gone();
   }
 
   #hear(line: Record<string, unknown>): void {
     if (!this.#greeted) {
-      const wrong = disagreement(this.mine, line);
+      const wrong = disagreement(greetingOf(this.house.options), line);
       if (wrong) {
         this.end(`${wrong}; both ends must be of one version`);
         return;
       }
       this.#greeted = true;
+      if (this.channel.remoteAddress === '' && !this.#takePath(line.path)) return;
     }
     clearTimeout(this.#silence);
     this.#silence = setTimeout(() => this.end('it said nothing for too long'), silenceMs);
     if (typeof line.id === 'number') void this.#answer(line.id, line.call, line.args);
   }
 
+  /** Where the channel does not take the path, the client says which addresses the ends have there. */
+  #takePath(path: unknown): boolean {
+    const { client, server } = (path ?? {}) as Record<string, unknown>;
+    const mine = Object.values(networkInterfaces()).flatMap(
+      (all) => all?.map(({ address }) => address) ?? [],
+    );
+    const refused =
+      typeof client !== 'string' || typeof server !== 'string' || !isIP(client)
+        ? 'the client named no addresses'
+        : mine.includes(server)
+          ? ''
+          : `the machine at the other end has no address ${server}; it has ${mine.join(', ')}`;
+    if (refused) {
+      say(this.channel, { refused });
+      this.end(refused);
+      return false;
+    }
+    this.#grounds.address = server as string;
+    this.#peers.clear();
+    this.#peers.add(client as string);
+    return true;
+  }
+
   async #answer(id: number, call: unknown, args: unknown): Promise<void> {
     try {
       const value = await this.#do(call, Array.isArray(args) ? args : []);
-      say(this.socket, { id, value: value ?? 0 });
+      say(this.channel, { id, value: value ?? 0 });
     } catch (error) {
-      say(this.socket, { id, failed: error instanceof Error ? error.message : String(error) });
+      say(this.channel, { id, failed: error instanceof Error ? error.message : String(error) });
     }
   }
 
   #do(call: unknown, args: unknown[]): unknown {
-    const { tap } = this.server;
+    const { tap } = this.house;
     const port = args[0] as number;
     switch (call) {
       case 'ping':
         return 0;
+      case 'clock':
+        return microseconds();
       case 'losses':
-        return retransmissionsOf(this.socket);
+        return this.channel.losses();
       case 'transmit': {
         const packet = Buffer.from(String(args[0]), 'hex');
         const refused = packetRefused(packet, this.#grounds, this.#peers);
@@ -190,6 +243,6 @@ class Session {
     if (read?.content.kind === 'tcp' && read.destination === this.#grounds.address)
       this.#peers.add(read.source);
     if (!this.#heard.has(port)) return;
-    say(this.socket, { port, gsoSize, packet: Buffer.from(packet).toString('hex') });
+    say(this.channel, { port, gsoSize, packet: Buffer.from(packet).toString('hex') });
   }
 }

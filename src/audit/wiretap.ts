@@ -26,6 +26,9 @@ const snapshot = 200;
 const mostKept = 3000;
 const mostInATurn = 500;
 
+/** Since the epoch, as captured packets are stamped. */
+export const microseconds = (): number => Math.round((performance.timeOrigin + performance.now()) * 1000);
+
 export type PacketListener = (packet: Uint8Array, captured: Captured, port: number) => void;
 
 export class Wiretap {
@@ -87,8 +90,7 @@ export class Wiretap {
   }
 
   #hear(captured: Captured): void {
-    const { packet, outgoing, gsoSize } = captured;
-    const time = Math.round((performance.timeOrigin + performance.now()) * 1000);
+    const { packet, time, outgoing, gsoSize } = captured;
     const port = this.#portOf(packet, time, outgoing);
     if (port === null) return;
     let kept = this.#kept.get(port);

@@ -1,12 +1,14 @@
 import { Command, InvalidArgumentError, Option } from 'commander';
 import { boxes } from '../audit/boxes.js';
-import { markdownMatrix, matrix } from '../audit/matrix.js';
-import { jsonOption, printJson } from './common.js';
+import { type Column, markdownMatrix, matrix } from '../audit/matrix.js';
+import { writePages } from '../audit/pages/write.js';
+import { jsonOption, printJson, readVersion } from './common.js';
 
 interface MatrixFlags {
   box?: string[];
   ipv6?: boolean;
   prefix: string;
+  pages?: string;
   json?: boolean;
 }
 
@@ -27,6 +29,9 @@ export function matrixCommand(): Command {
     .addOption(
       new Option('--prefix <name>', 'what the names of the namespaces begin with').default('desplice-matrix'),
     )
+    .addOption(
+      new Option('--pages <folder>', 'write the catalogue of faults with what was found, over IPv4 and IPv6'),
+    )
     .addOption(jsonOption())
     .addHelpText(
       'after',
@@ -35,13 +40,29 @@ Needs root. Prints a table (Markdown): cases down, boxes across. What is not ins
 
 Examples:
   desplice audit matrix
-  desplice audit matrix --box forwarding --box haproxy --json`,
+  desplice audit matrix --box forwarding --box haproxy --json
+  desplice audit matrix --pages docs/how-interception-goes-wrong`,
     )
-    .action(async ({ box, ipv6, prefix, json }: MatrixFlags) => {
+    .action(async ({ box, ipv6, prefix, pages, json }: MatrixFlags) => {
       const family = ipv6 ? 6 : 4;
       const log = (line: string) => process.stderr.write(`${line}\n`);
-      const columns = await matrix({ prefix, only: box, family, log });
-      if (json) printJson(columns);
-      else process.stdout.write(markdownMatrix(columns, family, new Date().toISOString().slice(0, 10)));
+      const views = pages !== undefined;
+      const date = new Date().toISOString().slice(0, 10);
+      const columns = await matrix({ prefix, only: box, family, views, log });
+      if (pages !== undefined) {
+        const other = ipv6 ? [] : await matrix({ prefix, only: box, family: 6, views, log });
+        const written = writePages(pages, { columns: [...columns, ...other], date, version: readVersion() });
+        log(`${written} files in ${pages}`);
+      }
+      if (json) printJson(columns.map(withoutViews));
+      else process.stdout.write(markdownMatrix(columns, family, date));
     });
 }
+
+/** Captures are for the pages; as JSON they are many megabytes. */
+const withoutViews = (column: Column): Column => ({
+  ...column,
+  verdicts: Object.fromEntries(
+    Object.entries(column.verdicts).map(([id, { verdict, reason }]) => [id, { verdict, reason }]),
+  ),
+});

@@ -7,7 +7,8 @@ import { junitReport } from '../audit/junit.js';
 import { AuditError } from '../audit/protocol.js';
 import { jsonReport, textReport, verdictLine } from '../audit/report.js';
 import { runAudit } from '../audit/runner.js';
-import { AuditServer } from '../audit/serve.js';
+import { AuditServer, serveStdio } from '../audit/serve.js';
+import { type Command as ControlCommand, commandWay, tcpWay } from '../audit/way.js';
 import type { Ports } from '../audit/wiretap.js';
 import { matrixCommand } from './audit-matrix.js';
 import { probeCommand } from './audit-probe.js';
@@ -49,6 +50,9 @@ function serveCommand(): Command {
     .addOption(new Option('--listen <address>', 'address to listen on (default: all)'))
     .addOption(controlPortOption())
     .addOption(
+      new Option('--control <how>', 'stdio: one client, by stdin and stdout, not by TCP').choices(['stdio']),
+    )
+    .addOption(
       new Option('--ports <range>', 'ports of the cases, at least 16')
         .default(portsOf(defaultPorts), defaultPorts)
         .argParser(portsOf),
@@ -66,10 +70,22 @@ Examples:
     .action(serve);
 }
 
-async function serve(options: { listen?: string; controlPort: number; ports: Ports }): Promise<void> {
+interface ServeFlags {
+  listen?: string;
+  controlPort: number;
+  control?: 'stdio';
+  ports: Ports;
+}
+
+async function serve(options: ServeFlags): Promise<void> {
   const log = (line: string): void => {
     process.stderr.write(`${line}\n`);
   };
+  if (options.control === 'stdio') {
+    // What ends it is told to the client; comings and goings would stand in the client's own terminal.
+    await serveStdio({ ...options, version: readVersion(), log: () => {} });
+    return;
+  }
   const server = await AuditServer.start({ ...options, version: readVersion(), log });
   if (server.unprivileged) log(`without privileges, only ordinary sockets: ${server.unprivileged}`);
   const stopped = new Promise<void>((resolve) => {
@@ -82,7 +98,9 @@ async function serve(options: { listen?: string; controlPort: number; ports: Por
 
 interface RunFlags {
   controlPort: number;
+  control?: ControlCommand;
   json?: boolean;
+  timelines?: boolean;
   group?: Group[];
   case?: string[];
   report?: string;
@@ -94,7 +112,14 @@ function runCommand(): Command {
     .description('run the cases against `desplice audit serve`')
     .argument('<address>', 'where it serves')
     .addOption(controlPortOption())
+    .addOption(
+      new Option(
+        '--control <how>',
+        'start `audit serve` and talk to it by a command, past the path: ssh=[USER@]HOST or exec=COMMAND',
+      ).argParser(controlOf),
+    )
     .addOption(jsonOption())
+    .addOption(new Option('--timelines', 'with --json: what both ends captured of each case'))
     .addOption(repeated('--group <name>', `only these groups: ${groups.join(', ')}`, groupOf))
     .addOption(repeated('--case <id>', 'only these cases', caseOf))
     .addOption(new Option('--report <file>', 'write a page with the timelines of both ends (HTML)'))
@@ -107,7 +132,9 @@ Exit code 1: something was wrong, or the audit could not be carried out.
 Examples:
   desplice audit run 203.0.113.2
   desplice audit run 2001:db8:2::2 --case half-close-by-client --case reset-by-server
-  desplice audit run 203.0.113.2 --report audit.html --json > audit.json`,
+  desplice audit run 203.0.113.2 --report audit.html --json > audit.json
+  desplice audit run 203.0.113.2 --control ssh=root@198.51.100.7
+  desplice audit run 203.0.113.2 --control 'exec=ssh me@host sudo desplice audit serve --control stdio'`,
     )
     .action(run);
 }
@@ -122,15 +149,14 @@ async function run(address: string, flags: RunFlags): Promise<void> {
     );
   }
   const audit = await runAudit({
-    address,
-    controlPort: flags.controlPort,
+    way: flags.control ? commandWay(address, flags.control) : tcpWay(address, flags.controlPort),
     version: readVersion(),
     cases,
     progress: (result, done, of) => process.stderr.write(`${done}/${of}  ${verdictLine(result)}\n`),
   });
   if (flags.report) save(flags.report, htmlReport(audit, readVersion(), new Date()));
   if (flags.junit) save(flags.junit, junitReport(audit));
-  if (flags.json) printJson(jsonReport(audit));
+  if (flags.json) printJson(jsonReport(audit, { views: flags.timelines }));
   else process.stdout.write(textReport(audit));
   if (audit.broken) throw audit.broken;
   if (audit.results.some(({ verdict }) => verdict === 'wrong')) throw new Exit(1);
@@ -175,6 +201,13 @@ function caseOf(text: string): string {
   throw new InvalidArgumentError(
     `There is no such case${near.length > 0 ? `; there are ${near.slice(0, 6).join(', ')}` : ''}.`,
   );
+}
+
+function controlOf(text: string): ControlCommand {
+  const [, how, what = ''] = /^(exec|ssh)=(.+)$/s.exec(text) ?? [];
+  if (how === 'exec') return { exec: what };
+  if (how === 'ssh' && /^[^-\s]\S*$/.test(what)) return { ssh: what };
+  throw new InvalidArgumentError('Expected ssh=[USER@]HOST or exec=COMMAND.');
 }
 
 function portOf(text: string): number {

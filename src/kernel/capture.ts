@@ -15,16 +15,21 @@ const SO_RCVBUFFORCE = 33;
 const PACKET_OUTGOING = 4;
 const RECEIVE_BUFFER = 1 << 24;
 const VNET_HEADER = 10;
+/** When the kernel saw the packet that was read last, as struct timespec (socket(7) has the microseconds); the first call begins it. */
+const SIOCGSTAMPNS = 0x8907;
 
 const ARPHRD_ETHER = 1;
 const ARPHRD_LOOPBACK = 772;
 
 const socketCall = libc.func('int socket(int, int, int)');
+const ioctlCall = libc.func('int ioctl(int, ulong, void *)');
 const recvfromCall = libc.func('int64_t recvfrom(int, void *, size_t, int, void *, void *)');
 
 export interface Captured {
   /** From the IP header on. */
   packet: Uint8Array;
+  /** When it passed, in microseconds since the epoch. */
+  time: number;
   outgoing: boolean;
   /** Payload of each segment of several; 0: it is one. */
   gsoSize: number;
@@ -35,6 +40,7 @@ export function captureSocket(): number {
   const fd = check(socketCall(AF_PACKET, SOCK_RAW | SOCK_FLAGS, ETH_P_ALL), 'socket', 'AF_PACKET');
   setOption(fd, SOL_PACKET, PACKET_VNET_HDR, 1, 'PACKET_VNET_HDR');
   setOption(fd, SOL_SOCKET, SO_RCVBUFFORCE, RECEIVE_BUFFER, 'SO_RCVBUFFORCE');
+  ioctlCall(fd, SIOCGSTAMPNS, stamp);
   return fd;
 }
 
@@ -42,6 +48,8 @@ const buffer = new Uint8Array(VNET_HEADER + 128 + 65_536 + 14);
 const address = new Uint8Array(20); // struct sockaddr_ll
 const addressView = new DataView(address.buffer);
 const addressLength = new Uint32Array(1);
+const stamp = new Uint8Array(16);
+const stampView = new DataView(stamp.buffer);
 
 /** The next packet, or null when none waits. It is valid until the next call. What is no IP packet is passed over. */
 export function nextCaptured(fd: number): Captured | null {
@@ -63,6 +71,13 @@ export function nextCaptured(fd: number): Captured | null {
     if (protocol !== 0x0800 && protocol !== 0x86dd) continue;
     const packet = buffer.subarray(VNET_HEADER + link, n);
     const gsoSize = buffer[1] === 0 ? 0 : (buffer[4] as number) | ((buffer[5] as number) << 8);
-    return { packet, outgoing, gsoSize };
+    return { packet, time: timeOf(fd), outgoing, gsoSize };
   }
+}
+
+function timeOf(fd: number): number {
+  // The kernel stamps from the first call on; what came before that has no time but now.
+  if (ioctlCall(fd, SIOCGSTAMPNS, stamp) < 0) return Date.now() * 1000;
+  const seconds = Number(stampView.getBigInt64(0, true));
+  return seconds * 1e6 + Math.round(Number(stampView.getBigInt64(8, true)) / 1000);
 }

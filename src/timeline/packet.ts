@@ -17,6 +17,8 @@ export interface Packet {
   ecn: number;
   dontFragment: boolean;
   flowLabel: number;
+  /** Payload of each of several segments that were captured as one; 0 or absent: it is one. */
+  gsoSize?: number;
   content: Segment | IcmpError | Udp | Other;
 }
 

@@ -124,7 +124,7 @@ function segmentEvents(
     ...(ack !== null && !(flags & tcpFlags.rst) && ack > other.next
       ? ['acknowledges what was not sent']
       : []),
-    ...(payloadLength + segment.dataOffset - 20 > mssOf(other, packet) && !syn
+    ...((packet.gsoSize || payloadLength) + segment.dataOffset - 20 > mssOf(other, packet) && !syn
       ? ['longer than the MSS of the receiver']
       : []),
   ];

@@ -186,11 +186,14 @@ describe('audit probe', () => {
 });
 
 describe('audit matrix', () => {
-  it('runs through the boxes that were named, in labs of its own', async () => {
+  it('runs through the boxes that were named, in labs of its own, and writes the catalogue', async () => {
+    const pages = join(folder, 'pages');
     const argv = [
       'audit',
       'matrix',
       '--json',
+      '--pages',
+      pages,
       '--prefix',
       `${rig.prefix}-matrix`,
       '--box',
@@ -205,6 +208,13 @@ describe('audit matrix', () => {
       'right',
       'wrong',
     ]);
+    const page = readFileSync(join(pages, '18-too-big-lost.md'), 'utf8');
+    expect(page).toContain('| forwarding | right |  |');
+    expect(page).toContain('| no-icmp | **wrong** | `too-big-reaches-client`: ');
+    // What the server's end sent is there, and it ends at the box.
+    expect(readFileSync(join(pages, '18-wrong.svg'), 'utf8')).toMatch(/class="o"[^>]*d="M734 \d+H400/);
+    expect(readFileSync(join(pages, '18-right.svg'), 'utf8')).toContain('ICMP type 3 code 4');
+    expect(readFileSync(join(pages, 'index.md'), 'utf8')).toContain('| ✓ | **✗** |');
   });
 });
 

@@ -111,7 +111,7 @@ export const agreedOptions: AuditCase[] = [
     faults: [9],
     by: 'raw',
     right: 'once agreed, every segment has timestamps, and echoes one that was sent',
-    standard: 'RFC 7323 sections 3.2 and 4.1',
+    standard: 'RFC 7323 sections 3.2 and 4.3',
     consequence: 'segments without them are dropped; wrong echoes make round trips seem long or negative',
     mend: 'let each leg keep its own clock and echo what came on that leg',
     sent: 'data both ways, with timestamps of known clocks',
