@@ -94,11 +94,17 @@ export class Rig {
     return Engine.start(this.lab, join(this.folder, 'control.sock'), interfaces, args);
   }
 
-  /** Starts a program of test/programs and waits for its first line. */
-  async start(role: Role, program: string, options: object): Promise<Program> {
+  /** Starts a program of test/programs. */
+  launch(role: Role, program: string, options: object): Program {
     const argv = [process.execPath, join(programs, program), JSON.stringify(options)];
     const started = new Program(program, this.lab.spawn(role, argv));
     this.#programs.push(started);
+    return started;
+  }
+
+  /** The same, and waits for its first line. */
+  async start(role: Role, program: string, options: object): Promise<Program> {
+    const started = this.launch(role, program, options);
     await started.line();
     return started;
   }
