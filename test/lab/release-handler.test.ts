@@ -67,7 +67,7 @@ async function helloThrough(
 
 it('a handler that has passed on what it read is released, and the ends go on', async () => {
   const { result, report } = await oneFlow('release', 1);
-  expect(report.outcomes).toMatchObject([{ result: 'released' }]);
+  expect(report.outcomes).toEqual([{ result: 'released' }]);
   expect(result).toMatchObject({ ok: 1, failed: {} });
   expect(report.flows).toMatchObject({ intercepted: 1, released: 1, closed: 0, reset: 0 });
 });
@@ -79,7 +79,7 @@ const keptByte = {
 
 it('one that keeps a byte back is refused, and released once it has passed it on', async () => {
   const { result, report } = await oneFlow('releaseTwice', 2);
-  expect(report.outcomes).toMatchObject([keptByte, { result: 'released' }]);
+  expect(report.outcomes).toEqual([keptByte, { result: 'released' }]);
   expect(result).toMatchObject({ ok: 1, failed: {} });
   expect(report.flows).toMatchObject({ intercepted: 1, released: 1, reset: 0 });
 });
