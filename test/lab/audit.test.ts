@@ -111,7 +111,7 @@ describe('through plain forwarding', () => {
     const run = (port: number) =>
       rig.lab.run('client', [bin, 'audit', 'run', '198.51.100.2', '--control-port', String(port)], {
         allowFailure: true,
-        timeoutMs: 20_000,
+        timeoutMs: 60_000,
       });
     const absent = await run(7399);
     expect([absent.code, absent.stderr]).toEqual([1, expect.stringContaining('ECONNREFUSED')]);
@@ -156,7 +156,7 @@ describe('audit probe', () => {
     const { server4, server6 } = rig.lab.addresses;
     const target = family === 4 ? `${server4}:7397` : `[${server6}]:7397`;
     const argv = [bin, 'audit', 'probe', target, '--closed-port', '7396', '--json'];
-    return rig.lab.run('client', argv, { allowFailure: true, timeoutMs: 30_000 });
+    return rig.lab.run('client', argv, { allowFailure: true, timeoutMs: 60_000 });
   };
 
   it('finds nothing where the server answers, and who answers for a closed port', async () => {

@@ -63,7 +63,7 @@ function launch(...args: string[]): ChildProcess {
 
 async function kill(engine: Engine): Promise<void> {
   engine.child.kill('SIGKILL');
-  expect(await engine.ended(3000), 'its output is closed').toBe(-1);
+  expect(await engine.ended(20_000), 'its output is closed').toBe(-1);
 }
 
 const clean = (): string =>
@@ -96,7 +96,7 @@ it.each([['1'], ['2']])(
     const done = Promise.all([run(port, transfers, { pace }), run(bulkPort, BULK, {})]).finally(() => {
       over = true;
     });
-    await waitFor('all are taken', async () => (await rig.engine.stats()).flows.active === all, 20_000);
+    await waitFor('all are taken', async () => (await rig.engine.stats()).flows.active === all);
     let kills = 0;
     let pauses = 0;
     for (; kills < transfers.kills && !over; kills++) {
@@ -140,7 +140,7 @@ const taken = (flows: number): Promise<void> =>
 
 const go = async (hold: Program): Promise<void> => {
   const { answers } = await hold.report<Held>();
-  await waitFor('they talk', async () => (await hold.report<Held>()).answers > answers + 20, 8000);
+  await waitFor('they talk', async () => (await hold.report<Held>()).answers > answers + 20);
 };
 
 /** How many connections an engine takes at least before it is killed. */
@@ -164,11 +164,7 @@ it('short connections that come all the while are unhurt by kills', async () => 
     // Every other engine has flows of its own before it is killed, the rest are killed at any moment: where restarts take
     // longer than a second, nearly all connections that come meanwhile are forwarded.
     if (kills % 2 === 0) {
-      await waitFor(
-        'flows are taken',
-        async () => over || (await intercepted()) >= before + OWN_FLOWS,
-        20_000,
-      );
+      await waitFor('flows are taken', async () => over || (await intercepted()) >= before + OWN_FLOWS);
       before = await intercepted();
     }
     await sleep(chance() * 400);

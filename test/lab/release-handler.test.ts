@@ -26,7 +26,6 @@ async function oneFlow(mode: string, outcomes: number): Promise<{ result: FlowsR
     await waitFor(
       'it is answered',
       async () => (await program.report<Report>()).outcomes.length === outcomes,
-      20_000,
     );
     client.child.kill('SIGHUP');
     const result = await client.line<FlowsResult>();
