@@ -94,6 +94,7 @@ const intake = new Intake(
   post,
   onSeen,
   data.decideTimeoutMs,
+  () => beat(Date.now()),
 );
 
 function onSeen(identity: Identity, seen: Seen, then: Then): void {
