@@ -223,6 +223,12 @@ export class Datapath {
     for (const { ifindex, ifname } of links()) if (!ours.includes(ifname)) removeFilters(ifindex, ifname);
   }
 
+  /** In place of workers that are about to begin: what comes from here on is held for them. */
+  beat(): void {
+    const now = process.hrtime.bigint();
+    for (let i = 0; i < this.tuns.length; i++) this.#config.setBigUint64(Config.heartbeat + 8 * i, now, true);
+  }
+
   /** Names of watched interfaces that are gone. */
   vanished(): string[] {
     return this.#links.filter((l) => interfaceIndex(l.ifname) !== l.ifindex).map((l) => l.ifname);

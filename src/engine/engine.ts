@@ -88,7 +88,10 @@ export class Engine {
       for (let i = 0; i < workers; i++) engine.#threads.push(await engine.#startWorker(i, message));
       datapath.attach();
       datapath.keeping?.commit();
-      if (datapath.keeping) engine.#sendAll({ type: 'begin' });
+      if (datapath.keeping) {
+        datapath.beat();
+        engine.#sendAll({ type: 'begin' });
+      }
     } catch (error) {
       await engine.#stop();
       throw error;

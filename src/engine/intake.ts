@@ -63,6 +63,8 @@ export class Intake {
     readonly onSeen: (identity: Identity, seen: Seen, then: Then) => void,
     /** How long the main thread may take to decide, in milliseconds. */
     readonly decideTimeoutMs: number,
+    /** Tells the tracker that we live, which many connections at once may keep from waiting for the next turn. */
+    readonly beat: () => void,
   ) {}
 
   /** Reads up to `most` packets that the tracker has redirected, and decides on what is new. */
@@ -72,6 +74,7 @@ export class Intake {
     // What came meanwhile for a flow that was just taken has to go before what its sockets get by themselves.
     while (this.catchingUp.any) {
       const empty = this.#read(BATCH);
+      this.beat();
       this.catchingUp.settle(empty);
       this.#considerAll(now);
       if (!empty) return;
@@ -89,7 +92,10 @@ export class Intake {
   }
 
   #considerAll(now: number): void {
-    for (const pending of this.#fresh) this.#consider(pending, now);
+    for (const pending of this.#fresh) {
+      this.#consider(pending, now);
+      this.beat();
+    }
     this.#fresh.length = 0;
   }
 

@@ -99,6 +99,7 @@ const intake = new Intake(
   post,
   onSeen,
   data.decideTimeoutMs,
+  () => beat(Date.now()),
 );
 
 function onSeen(identity: Identity, seen: Seen, then: Then): void {
@@ -203,6 +204,7 @@ function onMessage(message: ToWorker): void {
       break;
     case 'begin':
       keep?.begin((flow) => relaying.adopt(flow, [null, null]));
+      listen();
       break;
     case 'stop':
       running = false;
@@ -302,10 +304,19 @@ function turn(): void {
   }
 }
 
-epoll.addReadable(data.tun, TAG_TUN, NOT_A_FLOW);
+/** From now on flows are taken. */
+function listen(): void {
+  epoll.addReadable(data.tun, TAG_TUN, NOT_A_FLOW);
+}
+
 epoll.addReadable(data.wake, TAG_WAKE, NOT_A_FLOW);
 const keeper = keep ? keep.adopt(table) : 0;
-if (!keep) heartbeat[0] = process.hrtime.bigint();
+// One that keeps waits for `begin`. Were it killed before, the next engine would end what it had taken; and a socket that a
+// listener has made and nobody has accepted yet looks like one that a killed engine has left (destroyForeignSockets()).
+if (!keep) {
+  listen();
+  heartbeat[0] = process.hrtime.bigint();
+}
 post({ type: 'ready', keeper });
 while (running) turn();
 request.close();

@@ -33,7 +33,7 @@ interface Report {
   cases: { id: string; verdict: string; reason: string; seen: { client: string; server: string } }[];
 }
 
-async function audit(family: 4 | 6, ...args: string[]): Promise<{ code: number; report: Report }> {
+async function once(family: 4 | 6, ...args: string[]): Promise<{ code: number; report: Report }> {
   const { server4, server6 } = rig.lab.addresses;
   const argv = [bin, 'audit', 'run', family === 4 ? server4 : server6, '--json', ...args];
   const { code, stdout, stderr } = await rig.lab.run('client', argv, {
@@ -42,6 +42,21 @@ async function audit(family: 4 | 6, ...args: string[]): Promise<{ code: number; 
   });
   expect(stdout, stderr).not.toBe('');
   return { code, report: JSON.parse(stdout) as Report };
+}
+
+/** On a busy machine, what comes late is sent again, and the audit leaves out what it can't tell: those cases alone are tried anew. */
+async function audit(family: 4 | 6, ...args: string[]): Promise<{ code: number; report: Report }> {
+  let { code, report } = await once(family, ...args);
+  for (let attempt = 0; attempt < 5; attempt++) {
+    const unclear = report.cases.filter(({ reason }) => reason.startsWith('the path lost packets'));
+    if (unclear.length === 0) break;
+    const again = await once(family, ...unclear.flatMap(({ id }) => ['--case', id]));
+    code = Math.max(code, again.code);
+    for (const each of again.report.cases) {
+      report.cases[report.cases.findIndex(({ id }) => id === each.id)] = each;
+    }
+  }
+  return { code, report };
 }
 
 /** For whoever reads why a test failed. */
@@ -111,7 +126,7 @@ describe('through plain forwarding', () => {
     const run = (port: number) =>
       rig.lab.run('client', [bin, 'audit', 'run', '198.51.100.2', '--control-port', String(port)], {
         allowFailure: true,
-        timeoutMs: 20_000,
+        timeoutMs: 60_000,
       });
     const absent = await run(7399);
     expect([absent.code, absent.stderr]).toEqual([1, expect.stringContaining('ECONNREFUSED')]);
@@ -156,7 +171,7 @@ describe('audit probe', () => {
     const { server4, server6 } = rig.lab.addresses;
     const target = family === 4 ? `${server4}:7397` : `[${server6}]:7397`;
     const argv = [bin, 'audit', 'probe', target, '--closed-port', '7396', '--json'];
-    return rig.lab.run('client', argv, { allowFailure: true, timeoutMs: 30_000 });
+    return rig.lab.run('client', argv, { allowFailure: true, timeoutMs: 60_000 });
   };
 
   it('finds nothing where the server answers, and who answers for a closed port', async () => {

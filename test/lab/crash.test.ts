@@ -28,7 +28,7 @@ async function killUnderLoad(flows: number): Promise<{ engine: Engine; at: numbe
   await waitFor('all are taken', async () => (await engine.stats()).flows.active >= flows);
   const at = Date.now();
   engine.child.kill('SIGKILL');
-  await engine.ended(2000);
+  await engine.ended(20_000);
   return { engine, at, port };
 }
 
@@ -37,7 +37,6 @@ it('taken connections end, new ones pass, and the next engine starts without hel
   await waitFor(
     'every taken connection has ended',
     async () => (await (hold as Program).report<Ended>()).ended.length === 100,
-    4000,
   );
   const { ended } = await (hold as Program).report<Ended>();
   expect(Math.max(...ended.map((each) => each.at - at))).toBeLessThan(2000);
@@ -90,7 +89,7 @@ it('`desplice clean` removes what was left', async () => {
   expect(systemState(rig.lab)).not.toBe(rig.before);
   const clean = () => rig.lab.exec('middle', [process.execPath, bin, 'clean', '--control', engine.control]);
   expect(clean().stdout).not.toContain('nothing to clean');
-  await waitFor('nothing is left', () => systemState(rig.lab) === rig.before, 3000).catch(() => {});
+  await waitFor('nothing is left', () => systemState(rig.lab) === rig.before).catch(() => {});
   expect(systemState(rig.lab)).toBe(rig.before);
   expect(existsSync(engine.control)).toBe(false);
   expect(clean().stdout).toContain('nothing to clean');

@@ -49,10 +49,10 @@ export class Engine {
 
   async #ready(): Promise<void> {
     const seen = this.#lines.until((line) => JSON.parse(line).event === 'ready');
-    const first = await Promise.race([seen.then(() => 'ready'), this.#exit, timeout(15_000)]);
+    const first = await Promise.race([seen.then(() => 'ready'), this.#exit, timeout(30_000)]);
     if (first === 'ready') return;
     this.child.kill('SIGKILL');
-    const why = first === undefined ? 'it was not ready within 15 s' : `it ended with code ${first}`;
+    const why = first === undefined ? 'it was not ready within 30 s' : `it ended with code ${first}`;
     throw new Error(`desplice run: ${why}\nstdout: ${this.#lines.all.join('\n')}\nstderr: ${this.stderr}`);
   }
 
@@ -83,10 +83,10 @@ export class Engine {
   /** As an administrator stops it; resolves to its exit code. */
   async stop(signal: NodeJS.Signals = 'SIGTERM'): Promise<number> {
     this.child.kill(signal);
-    const code = await Promise.race([this.#exit, timeout(20_000)]);
+    const code = await Promise.race([this.#exit, timeout(40_000)]);
     if (code !== undefined) return code;
     this.child.kill('SIGKILL');
-    throw new Error(`desplice run: it was still there 20 s after ${signal}\nstderr: ${this.stderr}`);
+    throw new Error(`desplice run: it was still there 40 s after ${signal}\nstderr: ${this.stderr}`);
   }
 
   /** Resolves to its exit code when it ends by itself. */

@@ -37,7 +37,6 @@ describe.each(['server4', 'server6'] as const)('%s', (address) => {
     await waitFor(
       'the unanswered handshake is counted',
       async () => (await rig.engine.stats()).handshakes.unanswered > before.handshakes.unanswered,
-      10_000,
     );
     const { handshakes, flows } = await rig.engine.stats();
     expect(handshakes.unanswered).toBe(before.handshakes.unanswered + 1);
@@ -54,7 +53,8 @@ describe.each(['server4', 'server6'] as const)('%s', (address) => {
       const { ours, without } = await both(rig.lab.addresses[address], port);
       expect(ours.outcome).toBe('ECONNREFUSED');
       expect(without.outcome).toBe('ECONNREFUSED');
-      expect(ours.ms).toBeLessThan(500);
+      // A SYN that was lost is sent again after a second (RFC 6298 section 2.1).
+      expect(ours.ms).toBeLessThan(900);
     });
     expect(gained.handshakes).toMatchObject({ seen: 1, completed: 0, refused: 1, unanswered: 0 });
     expect(gained.flows).toMatchObject({ intercepted: 0, active: 0 });

@@ -94,11 +94,17 @@ export class Rig {
     return Engine.start(this.lab, join(this.folder, 'control.sock'), interfaces, args);
   }
 
-  /** Starts a program of test/programs and waits for its first line. */
-  async start(role: Role, program: string, options: object): Promise<Program> {
+  /** Starts a program of test/programs. */
+  launch(role: Role, program: string, options: object): Program {
     const argv = [process.execPath, join(programs, program), JSON.stringify(options)];
     const started = new Program(program, this.lab.spawn(role, argv));
     this.#programs.push(started);
+    return started;
+  }
+
+  /** The same, and waits for its first line. */
+  async start(role: Role, program: string, options: object): Promise<Program> {
+    const started = this.launch(role, program, options);
     await started.line();
     return started;
   }
@@ -108,7 +114,7 @@ export class Rig {
   }
 
   /** Runs a program to its end and returns the JSON that it printed. */
-  async client<T = FlowsResult>(options: object, program = 'client.mjs', timeoutMs = 30_000): Promise<T> {
+  async client<T = FlowsResult>(options: object, program = 'client.mjs', timeoutMs = 60_000): Promise<T> {
     const argv = [process.execPath, join(programs, program), JSON.stringify(options)];
     const { stdout } = await this.lab.run('client', argv, { timeoutMs });
     return JSON.parse(stdout) as T;
@@ -146,7 +152,7 @@ export class Rig {
   async counted(action: () => Promise<void>): Promise<Stats> {
     const before = await this.engine.stats();
     await action();
-    await waitFor('no active flow', async () => (await this.engine.stats()).flows.active === 0, 10_000);
+    await waitFor('no active flow', async () => (await this.engine.stats()).flows.active === 0);
     return subtract(await this.engine.stats(), before);
   }
 }
@@ -178,10 +184,11 @@ export function counts(stats: Stats): Record<string, number> {
   return Object.fromEntries(numbers.filter(([, n]) => n !== 0));
 }
 
+/** `ms` is for a machine that does a lot besides. Whoever means to say how soon something comes measures it. */
 export async function waitFor(
   what: string,
   ready: () => Promise<boolean> | boolean,
-  ms = 5000,
+  ms = 20_000,
 ): Promise<void> {
   const deadline = Date.now() + ms;
   while (!(await ready())) {

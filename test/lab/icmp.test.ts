@@ -41,7 +41,7 @@ afterAll(async () => {
 
 async function download(host: string, port: number): Promise<number> {
   const script = `let n = 0; const s = require('node:net').connect(${port}, '${host}', () => s.write('x')); s.on('data', (d) => (n += d.length)).on('close', () => console.log(n))`;
-  const { stdout } = await lab.run('client', [process.execPath, '-e', script], { timeoutMs: 10_000 });
+  const { stdout } = await lab.run('client', [process.execPath, '-e', script], { timeoutMs: 30_000 });
   return Number(stdout);
 }
 

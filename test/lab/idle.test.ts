@@ -18,10 +18,10 @@ describe.each(['server4', 'server6'] as const)('an idle flow to %s', (address) =
         `( sport = :${port} or dport = :${port} )`,
       ]).stdout;
     const gained = await rig.counted(async () => {
-      const talk = rig.client({ host, port, send: 1000, expect: 1000, start: 'data', delayMs: 2500 });
+      const talk = rig.client({ host, port, send: 1000, expect: 1000, start: 'data', delayMs: 6000 });
       await waitFor('the takeover', async () => (await rig.engine.stats()).flows.active === 1);
       // Acknowledgements and the probe of a tail that was lost are over by then.
-      await waitFor('no timer is set', () => !timers().includes('timer:'), 2000);
+      await waitFor('no timer is set', () => !timers().includes('timer:'), 4000);
       expect(timers().trim().split('\n')).toHaveLength(2);
       await sleep(300);
       expect(timers()).not.toContain('timer:');

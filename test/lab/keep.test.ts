@@ -1,4 +1,5 @@
 /** `run --keep`: an engine that is killed breaks no relayed flow, and whatever is killed besides, nothing is left. */
+import { type ChildProcess, execFileSync } from 'node:child_process';
 import {
   closeSync,
   openSync,
@@ -54,9 +55,15 @@ function nameOf(pid: string): string {
 
 const start = (...args: string[]): Promise<Engine> => rig.startEngine(['-p', watched, '--keep', ...args]);
 
+/** One that is not waited for. */
+function launch(...args: string[]): ChildProcess {
+  const flags = ['-i', 'toclient', '-i', 'toserver', '-p', watched, '--control', rig.engine.control];
+  return rig.lab.spawn('middle', [process.execPath, bin, 'run', ...flags, '--keep', ...args]);
+}
+
 async function kill(engine: Engine): Promise<void> {
   engine.child.kill('SIGKILL');
-  expect(await engine.ended(3000), 'its output is closed').toBe(-1);
+  expect(await engine.ended(20_000), 'its output is closed').toBe(-1);
 }
 
 const clean = (): string =>
@@ -89,7 +96,7 @@ it.each([['1'], ['2']])(
     const done = Promise.all([run(port, transfers, { pace }), run(bulkPort, BULK, {})]).finally(() => {
       over = true;
     });
-    await waitFor('all are taken', async () => (await rig.engine.stats()).flows.active === all, 20_000);
+    await waitFor('all are taken', async () => (await rig.engine.stats()).flows.active === all);
     let kills = 0;
     let pauses = 0;
     for (; kills < transfers.kills && !over; kills++) {
@@ -133,8 +140,11 @@ const taken = (flows: number): Promise<void> =>
 
 const go = async (hold: Program): Promise<void> => {
   const { answers } = await hold.report<Held>();
-  await waitFor('they talk', async () => (await hold.report<Held>()).answers > answers + 20, 8000);
+  await waitFor('they talk', async () => (await hold.report<Held>()).answers > answers + 20);
 };
+
+/** How many connections an engine takes at least before it is killed. */
+const OWN_FLOWS = 20;
 
 it('short connections that come all the while are unhurt by kills', async () => {
   const port = rig.port();
@@ -148,8 +158,17 @@ it('short connections that come all the while are unhurt by kills', async () => 
       over = true;
     });
   let kills = 0;
-  for (; !over && kills < transfers.kills * 4; kills++) {
+  const killedAt: number[] = [];
+  const intercepted = async () => (await rig.engine.stats()).flows.intercepted;
+  for (let before = 0; !over && kills < transfers.kills * 4; kills++) {
+    // Every other engine has flows of its own before it is killed, the rest are killed at any moment: where restarts take
+    // longer than a second, nearly all connections that come meanwhile are forwarded.
+    if (kills % 2 === 0) {
+      await waitFor('flows are taken', async () => over || (await intercepted()) >= before + OWN_FLOWS);
+      before = await intercepted();
+    }
     await sleep(chance() * 400);
+    killedAt.push(Date.now());
     await kill(rig.engine);
     rig.engine = await start();
     const said = rig.engine.events.filter(
@@ -158,12 +177,68 @@ it('short connections that come all the while are unhurt by kills', async () => 
     if (said.length > 0) console.log(said);
   }
   const result = await done;
-  console.log({ kills, result, ...(await rig.engine.stats()).flows });
+  // What there is to know of a connection that was hurt must be in the log: it may not come again soon.
+  console.log(JSON.stringify({ kills, killedAt, result, ...(await rig.engine.stats()).flows }));
   expect(result).toMatchObject({ ok: options.flows, failed: {} });
   await taken(0);
   // Those that were over before their engine was killed are counted as one or the other.
   const { flows } = await rig.engine.stats();
-  expect(flows.intercepted).toBeGreaterThan(options.flows / 10);
+  expect(flows.intercepted).toBeGreaterThanOrEqual((kills / 2 - 1) * OWN_FLOWS);
+  expect(flows.intercepted).toBeGreaterThanOrEqual(OWN_FLOWS);
+  expect(flows.reset).toBe(0);
+});
+
+/** Until `undo` a list of sockets takes its time, as one of very many does: what is on it may be another thing by its end. */
+function slowLists(): { undo: () => void } {
+  const list = execFileSync('sh', ['-c', 'command -v ss'], { encoding: 'utf8' }).trim();
+  const text = `#!/bin/sh\nfor i in $(seq 20); do ${list} "$@"; done\n`;
+  writeFileSync(join(rig.folder, 'ss'), text, { mode: 0o755 });
+  const { PATH } = process.env;
+  process.env.PATH = `${rig.folder}:${PATH}`;
+  return {
+    undo: () => {
+      process.env.PATH = PATH;
+    },
+  };
+}
+
+it('connections that come while an engine takes over are unhurt, also when it is killed meanwhile', async () => {
+  const port = rig.port();
+  const lists = slowLists();
+  try {
+    rig.engine = await start();
+    await rig.serve({ port, mode: 'exchange', send: 3000, when: 'data' });
+    let over = false;
+    const options = { host: rig.lab.addresses.server4, port, flows: 100_000, parallel: 30, forMs: 15_000 };
+    const done = rig
+      .client<FlowsResult>({ ...options, send: 500, expect: 3000 }, 'client.mjs', 90_000)
+      .finally(() => {
+        over = true;
+      });
+    while (!over) {
+      // As soon as there is a new one, it takes what the killed one held for nobody.
+      for (const attempts of [0, 1]) {
+        await sleep(300 + chance() * 300);
+        await kill(rig.engine);
+        if (attempts > 0) {
+          const child = launch();
+          const exit = new Promise((resolve) => child.once('exit', resolve));
+          await sleep(300 + chance() * 500);
+          child.kill('SIGKILL');
+          await exit;
+        }
+        rig.engine = await start();
+      }
+    }
+    const result = await done;
+    console.log(JSON.stringify({ result, ...(await rig.engine.stats()).flows }));
+    expect(result.failed).toEqual({});
+  } finally {
+    lists.undo();
+  }
+  await taken(0);
+  const { flows } = await rig.engine.stats();
+  expect(flows.intercepted).toBeGreaterThan(0);
   expect(flows.reset).toBe(0);
 });
 
@@ -207,9 +282,7 @@ it('an engine that is killed while it takes over leaves all to the next one', as
   for (let round = 0; round < (long ? 60 : 8); round++) {
     await kill(rig.engine);
     for (let attempt = 0; attempt < 2; attempt++) {
-      const flags = ['-i', 'toclient', '-i', 'toserver', '-p', watched, '--control', rig.engine.control];
-      const argv = [process.execPath, bin, 'run', ...flags, '--keep', '--workers', String(1 + attempt)];
-      const child = rig.lab.spawn('middle', argv);
+      const child = launch('--workers', String(1 + attempt));
       const exit = new Promise((resolve) => child.once('exit', resolve));
       await sleep(150 + chance() * 700);
       child.kill('SIGKILL');

@@ -6,7 +6,7 @@ import type { ReleaseOutcome } from '../../src/flow/stats.js';
 import { Path } from '../fidelity/harness/path.js';
 import { countedEnds, type LabEnds } from './ends.js';
 import type { Engine } from './engine.js';
-import { sleep } from './harness.js';
+import { sleep, waitFor } from './harness.js';
 
 let path: Path;
 let nextPort = 13_000;
@@ -181,8 +181,8 @@ describe.each([4, 6] as const)('over IPv%s', (family) => {
   it('one that resets meanwhile resets the other end', async () => {
     await taken(family, async ({ c, s }) => {
       await s.send(300);
-      const outcome = release(2);
-      await sleep(300);
+      const outcome = release(15);
+      await waitFor('it is being released', async () => (await path.flows())[0]?.state === 'releasing');
       await c.send('R.');
       expect((await outcome).map(({ result }) => result)).toEqual([expect.stringMatching(/refused|ended/)]);
       expect((await s.receive()).end).toBe('ECONNRESET');

@@ -90,7 +90,7 @@ export async function expectNoTrace(
 ): Promise<void> {
   console.log(counts);
   expect(counts.released).toBeGreaterThan(atLeast);
-  await waitFor('nothing is left', async () => (await rig.engine.stats()).flows.active === 0, 10_000);
+  await waitFor('nothing is left', async () => (await rig.engine.stats()).flows.active === 0);
   const { flows } = await rig.engine.stats();
   expect(flows.released - before.flows.released).toBe(counts.released);
   expect(flows.reset - before.flows.reset).toBe(0);

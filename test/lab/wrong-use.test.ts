@@ -15,7 +15,7 @@ afterEach(async () => {
 function desplice(args: string[], as: string[] = []): ExecResult {
   const before = systemState(rig.lab);
   const argv = [...as, process.execPath, bin, ...args];
-  const result = rig.lab.exec('middle', argv, { allowFailure: true, timeoutMs: 10_000 });
+  const result = rig.lab.exec('middle', argv, { allowFailure: true, timeoutMs: 30_000 });
   expect(systemState(rig.lab), 'the middle is as it was').toBe(before);
   return result;
 }

@@ -1,14 +1,15 @@
 // A TCP client with manners to choose. Argument: JSON with
-//   host, port, flows (1), parallel (= flows)
+//   host, port, flows (1), parallel (= flows); begins none after `forMs`
 //   send      so many bytes ...
 //   start     ... when: `connect`, `data` (after the server's first byte); `delayMs` later
-//   fin       half-closes when: `sent` or `received` (all of `expect`)
+//   fin       half-closes when: `sent`, `received` (all of `expect`), or `told` (everything is sent, and SIGHUP came)
 //   expect    so many bytes of the server's, before its last words
 //   pace      {seed, chunk, gapMs, rest}: sends in chunks of up to `chunk` bytes, pausing up to `gapMs` after each; `rest`: see
 //             pattern.mjs
 //   pauseMs   reads nothing for so long;  sample: record how much was accepted, twice a second
 //   reset     resets when everything is sent, `resetMs` later
-// Prints one JSON object: {"ok":flows that went right,"failed":{reason:count},"ms":…}
+// Prints one JSON object: {"ok":flows that went right,"failed":{reason:count},"ms":…}, and what there is to know of the first
+// flows that went wrong: "wrong":[{"why":reason,"port":its own,"began":ms since the epoch,"ms":it took,…}]
 import net from 'node:net';
 import { Checker, clientSeed, pattern, reset, send, serverSeed, trailerBytes } from './pattern.mjs';
 
@@ -21,20 +22,31 @@ const options = {
   expect: 0,
   pauseMs: 0,
   resetMs: 0,
+  forMs: Infinity,
   ...JSON.parse(process.argv[2]),
 };
 const parallel = options.parallel ?? options.flows;
 const hosts = [options.host].flat();
 const mine = pattern(clientSeed);
 const expected = pattern(serverSeed);
-const result = { ok: 0, failed: {}, ms: 0, accepted: [], locals: [] };
+const result = { ok: 0, failed: {}, ms: 0, accepted: [], locals: [], wrong: [] };
+const WRONG_TOLD = 10;
+
+let told = false;
+const whenTold = [];
+process.on('SIGHUP', () => {
+  told = true;
+  for (const finish of whenTold.splice(0)) finish();
+});
 
 function oneFlow(number) {
   return new Promise((resolve) => {
     const host = hosts[number % hosts.length];
     const socket = net.connect({ host, port: options.port, allowHalfOpen: true, noDelay: true });
     const checker = new Checker(expected);
+    const began = Date.now();
     let tail = '';
+    let port = 0;
     let sent = false;
     let halfClosed = false;
     let started = false;
@@ -57,10 +69,15 @@ function oneFlow(number) {
     };
     const finish = () => {
       if (halfClosed || !sent || (options.fin === 'received' && checker.received < options.expect)) return;
+      if (options.fin === 'told' && !told) {
+        whenTold.push(finish);
+        return;
+      }
       halfClosed = true;
       socket.end();
     };
     socket.on('connect', () => {
+      port = socket.localPort;
       if (options.locals) result.locals.push(socket.localPort);
       if (options.start === 'connect') begin();
     });
@@ -86,8 +103,21 @@ function oneFlow(number) {
       error = e;
     });
     socket.on('close', () => {
-      if (options.reset && !error) resolve('ok');
-      else resolve(error ? error.code : verdict(checker, tail));
+      const why = error ? error.code : options.reset ? 'ok' : verdict(checker, tail);
+      if (why !== 'ok' && result.wrong.length < WRONG_TOLD) {
+        const { received } = checker;
+        result.wrong.push({
+          why,
+          port,
+          began,
+          ms: Date.now() - began,
+          sent,
+          halfClosed,
+          received,
+          tail: tail.length,
+        });
+      }
+      resolve(why);
     });
   });
 }
@@ -103,7 +133,7 @@ function verdict(checker, tail) {
 
 let next = 0;
 async function lane() {
-  while (next < options.flows) {
+  while (next < options.flows && performance.now() - began < options.forMs) {
     const why = await oneFlow(next++);
     if (why === 'ok') result.ok++;
     else result.failed[why] = (result.failed[why] ?? 0) + 1;
@@ -112,5 +142,5 @@ async function lane() {
 const began = performance.now();
 await Promise.all(Array.from({ length: Math.min(parallel, options.flows) }, lane));
 result.ms = Math.round(performance.now() - began);
-for (const key of ['accepted', 'locals']) if (result[key].length === 0) delete result[key];
+for (const key of ['accepted', 'locals', 'wrong']) if (result[key].length === 0) delete result[key];
 console.log(JSON.stringify(result));

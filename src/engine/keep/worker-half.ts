@@ -10,7 +10,8 @@ import { KeptFlows } from './writer.js';
 export class KeepingWorker {
   readonly flows: KeptFlows;
   readonly counters: Counters;
-  /** False while another engine's keepers hold the flows: until then nothing of theirs is moved, and no heart beats. */
+  /** False while another engine's keepers hold the flows: until then nothing of theirs is moved, nothing is taken, and no heart
+   *  beats. */
   begun = false;
   #adopted: TakenFlow[] = [];
 
