@@ -24,7 +24,8 @@ import { HoldBudget, Pending } from './pending.js';
 import type { Releasing } from './releasing.js';
 import type { RuleBook } from './rule-book.js';
 import type { Settling } from './settling.js';
-import { CLIENT, Identity, type Side, type TakenFlow } from './taken.js';
+import { isStillHeld } from './still-held.js';
+import { Identity, type Side, type TakenFlow } from './taken.js';
 
 const PACKET = 65536;
 /** Packets read in one go, so that what waits for one decision is put to it together. */
@@ -253,19 +254,11 @@ export class Intake {
   onDecision(id: number, decision: Decision): void {
     const pending = this.#byId.get(id);
     if (pending && this.#pending.has(pending.keyString)) {
-      if (decision === 'forward' || this.#isStillHeld(pending)) this.settle(pending, decision);
+      if (decision === 'forward' || isStillHeld(this.table.maps.handshakes, pending.identity))
+        this.settle(pending, decision);
       else this.#forward(pending, 'endedInHold');
     }
     this.#byId.delete(id);
-  }
-
-  /** While the decision was out, the tracker may have given up on us, or the ports may serve another connection. */
-  #isStillHeld(pending: Pending): boolean {
-    const { identity } = pending;
-    const before = identity.sides[CLIENT].isn;
-    if (mapLookup(this.table.maps.handshakes, identity.key, this.#handshake) < 0) return false;
-    const now = new Identity(identity.key, this.#handshake);
-    return this.#handshake[HANDSHAKE_STATE] === State.HELD && now.sides[CLIENT].isn === before;
   }
 
   /** A first flight that came whole has told nothing by now: the sockets are made, so that more can come. */

@@ -12,7 +12,7 @@ import type { Pending } from './pending.js';
 import type { Relaying } from './relaying.js';
 import type { ReleasePolicy } from './release-policy.js';
 import { CLIENT, SERVER, type TakenFlow } from './taken.js';
-import { EcnLost } from './takeover.js';
+import { EcnLost, Overtaken } from './takeover.js';
 
 export class Settling {
   readonly #view = new SegmentView();
@@ -53,6 +53,11 @@ export class Settling {
       const first = direct ? (direct.from === CLIENT ? SERVER : CLIENT) : null;
       flow = this.table.take(identity, pending.keyString, action, skip, first, decision === 'relay');
     } catch (error) {
+      // The tracker has counted it.
+      if (error instanceof Overtaken) {
+        for (const packet of packets) this.reinject(packet);
+        return;
+      }
       if (error instanceof TableFull || error instanceof EcnLost) {
         this.forward(pending, error instanceof TableFull ? 'tableFull' : 'ecn');
         return;

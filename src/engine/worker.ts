@@ -26,6 +26,7 @@ import { ReleasePolicy } from './release-policy.js';
 import { Releasing } from './releasing.js';
 import { RuleBook } from './rule-book.js';
 import { Settling } from './settling.js';
+import { isStillHeld } from './still-held.js';
 import { CLIENT, type Identity, SERVER, type Side, type TakenFlow } from './taken.js';
 import { Takeover } from './takeover.js';
 import { RequestSockets } from './takeover-request.js';
@@ -69,7 +70,7 @@ const table = new FlowTable(
   { flows: data.flows, handshakes: data.handshakes },
   data.index,
   entry,
-  new Takeover(request),
+  new Takeover(request, (identity) => isStillHeld(data.handshakes, identity)),
   counters,
   onEnd,
   reinject,

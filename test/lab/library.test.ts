@@ -4,7 +4,7 @@ import { HELD_PACKETS } from '../../src/engine/pending.js';
 import type { FlowInfo, Stats } from '../../src/flow/stats.js';
 import { intercept, isUsageError } from '../../src/index.js';
 import type { Role } from '../../src/lab/index.js';
-import { type FlowsResult, useRig, waitFor } from './harness.js';
+import { counts, type FlowsResult, useRig, waitFor } from './harness.js';
 import type { Program } from './program.js';
 
 const rig = useRig('library', { run: null });
@@ -41,6 +41,13 @@ describe('a decision', () => {
       expect(report.forwarded.decided).toBe(1);
     });
   }
+
+  it('that comes when the tracker has given up on the worker finds the flow forwarded', async () => {
+    const { result, report } = await oneFlow('slow');
+    expect(result).toMatchObject({ ok: 1 });
+    expect(report.flows.intercepted).toBe(0);
+    expect(counts(report)).toEqual({ engineStale: 1 });
+  });
 
   it('may take its time while the data is held', async () => {
     const { result, report } = await oneFlow('later');

@@ -58,7 +58,15 @@ async function handledFlow(clock: () => number): Promise<Rig> {
   };
   // Nothing of the kernel program: no map, and no program to change an entry.
   const maps = { flows: -1, handshakes: -1 };
-  const table = new FlowTable(maps, 0, new FlowEntry(-1), new Takeover(null), counters, onEnd, () => {});
+  const table = new FlowTable(
+    maps,
+    0,
+    new FlowEntry(-1),
+    new Takeover(null, () => true),
+    counters,
+    onEnd,
+    () => {},
+  );
   const handled = new Handled(new Epoll(), table, clock);
   const identity = new Identity(new Uint8Array(KEY_BYTES), new Uint8Array(HANDSHAKE_BYTES));
   const flow = new TakenFlow(0, 0, 1, 'key', identity, 'handle');

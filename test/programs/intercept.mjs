@@ -32,6 +32,7 @@ const decides = {
     return 'relay';
   },
   module: new URL('./decide-forward.mjs', import.meta.url),
+  slow: new URL('./decide-slow.mjs', import.meta.url),
 };
 
 const handles = {
