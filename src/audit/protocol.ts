@@ -5,7 +5,7 @@
 import type { Socket } from 'node:net';
 
 /** Counts changes of this page, and of what the calls mean. */
-export const protocolVersion = 1;
+export const protocolVersion = 2;
 /** The largest call moves a packet in hexadecimal; a capture may fill some of it. */
 const longestLine = 8_000_000;
 

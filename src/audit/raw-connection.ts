@@ -7,6 +7,7 @@ import { parseTcp, tcpFlags } from '../wire/tcp.js';
 import { buildIcmpError } from './icmp.js';
 import { patternBytes } from './pattern.js';
 import { finish, flagsOf, type RawSegment, type RawSend, spoil } from './raw-segment.js';
+import { disagreed, type Exchange, headEnd, longestHead } from './wrap.js';
 
 /** Where a connection without a kernel stands, and how its packets leave. */
 export interface RawPlace {
@@ -16,6 +17,8 @@ export interface RawPlace {
   peer: string;
   /** The server's. */
   port: number;
+  /** With what `open` begins each connection. */
+  exchange?: Exchange;
   transmit(packet: Uint8Array): Promise<void>;
   /** Notes a call that waits; what it returns notes what came of it. */
   begin(call: string): (result: string) => void;
@@ -26,6 +29,8 @@ export class RawConnection {
   next = 0;
   /** Behind what has come from the other end, in order. */
   received = 0;
+  /** What relative numbers count from: the initial sequence number, or where the stream begins behind an exchange. */
+  isn: number;
   peerIsn: number | undefined;
   peerPort: number | undefined;
   /** Who it talks to: from the first SYN on, whoever sent that. */
@@ -48,8 +53,10 @@ export class RawConnection {
   constructor(
     readonly place: RawPlace,
     readonly port: number,
-    readonly isn: number,
+    /** The sequence number of its SYN. */
+    readonly initial: number,
   ) {
+    this.isn = initial;
     this.peerAddress = parseAddress(place.peer) as Uint8Array;
     if (place.end === 'client') this.peerPort = place.port;
   }
@@ -69,7 +76,7 @@ export class RawConnection {
   async send(letters: string, options: RawSend = {}): Promise<void> {
     const flags = flagsOf(letters);
     const seq = options.seq ?? this.next;
-    const length = options.length ?? 0;
+    const length = options.payload?.length ?? options.length ?? 0;
     const end = seq + length + (flags & (tcpFlags.syn | tcpFlags.fin) ? 1 : 0);
     const packet = finish(this.build(letters, options), options);
     if (options.spoil) spoil(packet, options.spoil);
@@ -107,7 +114,7 @@ export class RawConnection {
       tos: options.tos ?? 0,
       flowLabel: options.flowLabel,
       options: flags & tcpFlags.rst ? options.options : { ...clock, ...options.options },
-      payload: length > 0 ? patternBytes(seed, Math.max(0, seq - 1), length) : undefined,
+      payload: options.payload ?? (length > 0 ? patternBytes(seed, Math.max(0, seq - 1), length) : undefined),
     });
   }
 
@@ -209,8 +216,8 @@ export class RawConnection {
     });
   }
 
-  /** A client's handshake, or a server's answer to one. */
-  async open(options: SegmentOptions = { mss: 1460 }, send: RawSend = {}): Promise<void> {
+  /** A client's handshake, or a server's answer to one. Why the exchange of the place did not come about behind it, or ''. */
+  async open(options: SegmentOptions = { mss: 1460 }, send: RawSend = {}): Promise<string> {
     if (this.place.end === 'client') {
       await this.send('S', { ...send, options });
       await this.expect('S.');
@@ -218,8 +225,55 @@ export class RawConnection {
     } else {
       await this.expect('S');
       await this.send('S.', { ...send, options });
-      await this.expect('.');
+      // With an exchange, the request is what follows.
+      if (!this.place.exchange) await this.expect('.');
     }
+    return this.exchange(send);
+  }
+
+  /** Its half of the exchange of the place, if that has one; behind it relative numbers begin anew. Why it failed, or ''. */
+  async exchange(send: RawSend = {}): Promise<string> {
+    const { exchange, end } = this.place;
+    if (!exchange) return '';
+    if (end === 'client') {
+      await this.#sendHead(exchange.request, send);
+      return disagreed(exchange, await this.#receiveHead(send));
+    }
+    if (!(await this.#receiveHead(send))) return 'no request reached the server';
+    await this.#sendHead(exchange.response, send);
+    return '';
+  }
+
+  async #sendHead(text: string, send: RawSend): Promise<void> {
+    const payload = Buffer.from(text);
+    await this.send('P.', { ...send, payload });
+    this.isn = seqAdd(this.isn, payload.length);
+    this.next -= payload.length;
+  }
+
+  /** All up to the end of a head; '' when it has not come in time. */
+  async #receiveHead(send: RawSend): Promise<string> {
+    let text = '';
+    for (const deadline = Date.now() + 3000; Date.now() < deadline && !this.#over; ) {
+      for (const { seq, payload } of this.segments.splice(0)) {
+        const known = text.length + 1 - ((seq - (this.peerIsn ?? seq)) | 0);
+        if (known >= 0 && known < payload.length)
+          text += Buffer.from(payload.subarray(known)).toString('latin1');
+      }
+      const at = text.indexOf(headEnd);
+      if (at < 0 && text.length < longestHead) {
+        if (text) await this.send('.', { ...send, ack: text.length + 1 });
+        await this.#nextSegment(deadline - Date.now());
+        continue;
+      }
+      if (at < 0) return '';
+      await this.send('.', send);
+      this.peerIsn = seqAdd(this.peerIsn ?? 0, at + headEnd.length);
+      this.received -= at + headEnd.length;
+      [this.lengths.length, this.largest] = [0, 0];
+      return text;
+    }
+    return '';
   }
 
   /** The other end has given up, for a reason that is no segment. */

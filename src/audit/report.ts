@@ -15,10 +15,11 @@ export function summaryOf(results: readonly Result[]): Record<string, number> {
   };
 }
 
-export function jsonReport({ server, results }: Audit): object {
+export function jsonReport({ server, wrap, results }: Audit): object {
   return {
     version: reportVersion,
     server,
+    ...(wrap ? { wrap } : {}),
     summary: summaryOf(results),
     cases: results.map(({ case: { id, group, faults, sent }, verdict, reason, seen }) => ({
       id,

@@ -9,6 +9,7 @@ import { jsonReport, textReport, verdictLine } from '../audit/report.js';
 import { runAudit } from '../audit/runner.js';
 import { AuditServer } from '../audit/serve.js';
 import type { Ports } from '../audit/wiretap.js';
+import { type WrapName, wraps } from '../audit/wrap.js';
 import { matrixCommand } from './audit-matrix.js';
 import { probeCommand } from './audit-probe.js';
 import { jsonOption, printJson, readVersion } from './common.js';
@@ -85,6 +86,7 @@ interface RunFlags {
   json?: boolean;
   group?: Group[];
   case?: string[];
+  wrap?: WrapName;
   report?: string;
   junit?: string;
 }
@@ -97,12 +99,16 @@ function runCommand(): Command {
     .addOption(jsonOption())
     .addOption(repeated('--group <name>', `only these groups: ${groups.join(', ')}`, groupOf))
     .addOption(repeated('--case <id>', 'only these cases', caseOf))
+    .addOption(
+      new Option('--wrap <protocol>', 'begin each connection with an upgrade of it').choices([...wraps]),
+    )
     .addOption(new Option('--report <file>', 'write a page with the timelines of both ends (HTML)'))
     .addOption(new Option('--junit <file>', 'write the verdicts as JUnit XML'))
     .addHelpText(
       'after',
       `
 Exit code 1: something was wrong, or the audit could not be carried out.
+--wrap http is for a box that lets only HTTP through: what it does to TCP is seen behind a request to upgrade.
 
 Examples:
   desplice audit run 203.0.113.2
@@ -126,6 +132,7 @@ async function run(address: string, flags: RunFlags): Promise<void> {
     controlPort: flags.controlPort,
     version: readVersion(),
     cases,
+    wrap: flags.wrap ?? null,
     progress: (result, done, of) => process.stderr.write(`${done}/${of}  ${verdictLine(result)}\n`),
   });
   if (flags.report) save(flags.report, htmlReport(audit, readVersion(), new Date()));
