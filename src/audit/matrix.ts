@@ -1,7 +1,7 @@
 /** The same audit through one box after the other, in a lab of network namespaces on this machine. */
 import { fileURLToPath } from 'node:url';
 import { labDown, labUp } from '../lab/index.js';
-import { type Box, boxes } from './boxes.js';
+import { type Box, boxes, leftOut } from './boxes/index.js';
 import type { Verdict } from './case.js';
 import { catalogue } from './catalogue.js';
 import { AuditError } from './protocol.js';
@@ -29,7 +29,7 @@ export interface MatrixOptions {
 export async function matrix({ prefix, only, family, log }: MatrixOptions): Promise<Column[]> {
   const columns: Column[] = [];
   for (const box of boxes.filter(({ name }) => !only || only.includes(name))) {
-    const missing = box.missing();
+    const missing = leftOut(box, family);
     log(`${box.name}: ${missing || box.what}`);
     const version = missing ? '' : box.version();
     const verdicts = missing ? {} : await through(box, prefix, family);
@@ -49,7 +49,14 @@ async function through(box: Box, prefix: string, family: 4 | 6): Promise<Column[
     });
     const takeOut = await box.start(lab, ports);
     const { server4, server6 } = lab.addresses;
-    const argv = [bin, 'audit', 'run', family === 4 ? server4 : server6, '--json'];
+    const argv = [
+      bin,
+      'audit',
+      'run',
+      family === 4 ? server4 : server6,
+      '--json',
+      ...(box.speaks ? ['--wrap', box.speaks] : []),
+    ];
     const { stdout, stderr } = await lab.run('client', argv, { allowFailure: true, timeoutMs: auditMs });
     await takeOut();
     if (!stdout.startsWith('{'))

@@ -1,5 +1,5 @@
 import { Command, InvalidArgumentError, Option } from 'commander';
-import { boxes } from '../audit/boxes.js';
+import { boxes } from '../audit/boxes/index.js';
 import { markdownMatrix, matrix } from '../audit/matrix.js';
 import { jsonOption, printJson } from './common.js';
 
