@@ -11,6 +11,8 @@ const server = (ports: Ports, listen: string, to: string): string => `  server {
     proxy_pass ${to}:$server_port;
     # "transparent": from an address that is not this machine's. The documentation has it without the client's port.
     proxy_bind $remote_addr transparent;
+    # Each direction ends by itself (nginx 1.21.4).
+    proxy_half_close on;
     proxy_connect_timeout 5s;
     proxy_timeout 60s;
   }`;

@@ -28,6 +28,12 @@ CONFIG proxy.config.log.logging_enabled INT 0
 CONFIG proxy.config.admin.user_id STRING ${user}
 `;
 
+/** By default only this machine may ask. https://docs.trafficserver.apache.org/en/9.2.x/admin-guide/files/ip_allow.yaml.en.html */
+const allowed = `ip_allow:
+  - { apply: in, ip_addrs: 0/0, action: allow, methods: ALL }
+  - { apply: in, ip_addrs: '::/0', action: allow, methods: ALL }
+`;
+
 const folders = ['etc', 'run', 'log', 'cache'] as const;
 
 export const trafficServer: Box = {
@@ -47,6 +53,7 @@ export const trafficServer: Box = {
     }
     chmodSync(folder, 0o755);
     placing.file(join(folder, 'etc'), 'records.config', records, user);
+    placing.file(join(folder, 'etc'), 'ip_allow.yaml', allowed, user);
     placing.file(join(folder, 'etc'), 'storage.config', '# no cache\n', user);
     const layout = {
       prefix: '/usr',

@@ -49,13 +49,20 @@ export async function shakeHands(
   const server = async () => {
     const came = await s.hears();
     if (!came) return { came, trouble: '' };
-    await s.send(synAck.letters ?? 'S.', { options: usual, ...synAck });
+    const { timestamps } = came.options;
+    const said = synAck.options ?? usual;
+    // A kernel in between drops what does not echo its own clock, and later what has no timestamps (RFC 7323 section 3.2).
+    const echo = timestamps && said.tsval !== undefined ? { tsecr: timestamps.tsval } : {};
+    await s.send(synAck.letters ?? 'S.', { ...synAck, options: { ...said, ...echo } });
+    if (timestamps && said.tsval !== undefined) s.useTimestamps(said.tsval);
     return { came, trouble: await s.exchange() };
   };
   const client = async () => {
     await c.send(syn.letters ?? 'S', { options: usual, ...syn });
     const came = await c.hears();
     if (!came || !(came.flags & flagsOf('S'))) return { came, trouble: '' };
+    const { timestamps } = came.options;
+    if (timestamps?.tsecr) c.useTimestamps(timestamps.tsecr);
     await c.send(third ? 'P.' : '.', third);
     return { came, trouble: await c.exchange() };
   };
