@@ -6,9 +6,12 @@ import { tcpInfo } from '../kernel/tcp_info.js';
 export const plainAddress = (address: string | undefined): string =>
   (address ?? '').replace(/^::ffff:(?=\d+\.)/, '');
 
-/** Node.js has no words for it, but the handle of a TCP socket knows its descriptor. 0 when it is closed. */
-export function retransmissionsOf(socket: Socket): number {
+/**
+ * How often the path has lost something of this connection: retransmissions, without those that were needless, which a busy machine is
+ * enough for. Node.js has no words for it, but the handle of a TCP socket knows its descriptor. 0 when it is closed.
+ */
+export function lossesOf(socket: Socket): number {
   const fd = (socket as unknown as { _handle?: { fd?: number } | null })._handle?.fd;
   const info = fd === undefined || fd < 0 ? null : tcpInfo(fd);
-  return info === null || typeof info === 'number' ? 0 : info.retransmissions;
+  return info === null || typeof info === 'number' ? 0 : Math.max(0, info.retransmissions - info.needless);
 }

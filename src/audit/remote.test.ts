@@ -1,9 +1,15 @@
 /** What a client makes of servers that are none, and of boxes that change or swallow what they say. On the loopback. */
 import { createServer, type Server, type Socket } from 'node:net';
 import { afterEach, describe, expect, it } from 'vitest';
+import { protocolVersion } from './protocol.js';
 import { RemoteEnd } from './remote.js';
 
-const welcome = { audit: 1, desplice: '1.2.3', ports: { first: 7410, last: 7609 }, unprivileged: '' };
+const welcome = {
+  audit: protocolVersion,
+  desplice: '1.2.3',
+  ports: { first: 7410, last: 7609 },
+  unprivileged: '',
+};
 let server: Server | undefined;
 
 afterEach(() => {

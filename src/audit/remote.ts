@@ -1,6 +1,6 @@
 /** The other end, by the control connection. Every question has a time limit: a box that swallows an answer is reported. */
 import { connect, type Socket } from 'node:net';
-import { plainAddress, retransmissionsOf } from './control-socket.js';
+import { lossesOf, plainAddress } from './control-socket.js';
 import type { End } from './end.js';
 import {
   AuditError,
@@ -130,7 +130,7 @@ export class RemoteEnd implements End {
   async losses(): Promise<number> {
     if (this.broken) return 0;
     const theirs = await this.#ask('losses', [], 0).catch(() => 0);
-    return Number(theirs) + retransmissionsOf(this.socket);
+    return Number(theirs) + lossesOf(this.socket);
   }
 
   close(): void {

@@ -3,7 +3,7 @@ import { createServer, type Server, type Socket } from 'node:net';
 import { packetOf } from '../timeline/packet.js';
 import { LinkType } from '../timeline/pcap.js';
 import { Calls } from './calls.js';
-import { plainAddress, retransmissionsOf } from './control-socket.js';
+import { lossesOf, plainAddress } from './control-socket.js';
 import { callRefused, type Grounds, packetRefused } from './guard.js';
 import {
   AuditError,
@@ -161,7 +161,7 @@ class Session {
       case 'ping':
         return 0;
       case 'losses':
-        return retransmissionsOf(this.socket);
+        return lossesOf(this.socket);
       case 'transmit': {
         const packet = Buffer.from(String(args[0]), 'hex');
         const refused = packetRefused(packet, this.#grounds, this.#peers);

@@ -79,6 +79,8 @@ export interface TcpInfo {
   pathMtu: number;
   unacknowledged: number;
   retransmissions: number;
+  /** How many of them the other end had already, and said so (DSACK, RFC 2883; Linux 5.4). */
+  needless: number;
   bytesAcknowledged: number;
   bytesReceived: number;
   /** What the other end has said it can take (Linux 5.4). */
@@ -111,6 +113,7 @@ export function tcpInfo(fd: number): TcpInfo | number {
     pathMtu: word(60),
     advertisedMss: word(84),
     retransmissions: word(100),
+    needless: word(216),
     bytesAcknowledged: Number(view.getBigUint64(120, true)),
     bytesReceived: Number(view.getBigUint64(128, true)),
     sendWindow: word(228),

@@ -28,7 +28,7 @@ export const mitmproxy: Box = {
     const folder = placing.folder();
     placing.file(folder, 'config.yaml', configuration);
     // Step 2 of the page: the clients are not to be told of a shorter way.
-    placing.sysctl('net.ipv4.conf.all.send_redirects=0');
+    placing.sysctl('net.ipv4.conf.all.send_redirects', '0');
     const argv = ['mitmdump', '--set', `confdir=${folder}`, '--listen-port', String(port)];
     await placing.program(argv, placing.listens(port), { HOME: folder });
     placing.redirectTo(port);

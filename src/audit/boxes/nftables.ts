@@ -8,7 +8,7 @@ function ruled(
   what: string,
   documentation: readonly string[],
   rules: (ports: Ports) => string,
-  sysctls: readonly string[] = [],
+  sysctls: Record<string, string> = {},
 ): Box {
   return {
     name,
@@ -19,7 +19,7 @@ function ruled(
     start: placed(async (placing) => {
       placing.rules(rules(placing.ports));
       // Some of them are there only once the rules have loaded their module.
-      if (sysctls.length > 0) placing.sysctl(...sysctls);
+      for (const [name, value] of Object.entries(sysctls)) placing.sysctl(name, value);
     }),
   };
 }
@@ -53,5 +53,9 @@ export const synproxy = ruled(
       ct state invalid drop
     }`,
   // The ACK of a cookie must not pass for one in mid-connection.
-  ['net.netfilter.nf_conntrack_tcp_loose=0', 'net.ipv4.tcp_syncookies=1', 'net.ipv4.tcp_timestamps=1'],
+  {
+    'net.netfilter.nf_conntrack_tcp_loose': '0',
+    'net.ipv4.tcp_syncookies': '1',
+    'net.ipv4.tcp_timestamps': '1',
+  },
 );

@@ -119,8 +119,11 @@ export class Placing {
   readonly listens = (port: number) => (): boolean =>
     this.lab.exec('middle', ['ss', '-Hltn', `sport = :${port}`]).stdout !== '';
 
-  sysctl(...settings: string[]): void {
-    this.lab.exec('middle', ['sysctl', '-qw', ...settings]);
+  sysctl(name: string, value: string): void {
+    const before = this.lab.exec('middle', ['sysctl', '-n', name]).stdout.trim();
+    const set = (to: string) => this.lab.exec('middle', ['sysctl', '-qw', `${name}=${to}`]);
+    set(value);
+    this.#undo.push(() => set(before));
   }
 
   async takeOut(): Promise<void> {
