@@ -6,8 +6,9 @@ import { seqAdd } from '../wire/seq.js';
 import { parseTcp, tcpFlags } from '../wire/tcp.js';
 import { buildIcmpError } from './icmp.js';
 import { patternBytes } from './pattern.js';
+import { exchangeByHand } from './raw-exchange.js';
 import { finish, flagsOf, type RawSegment, type RawSend, spoil } from './raw-segment.js';
-import { disagreed, type Exchange, headEnd, longestHead } from './wrap.js';
+import type { Exchange } from './wrap.js';
 
 /** Where a connection without a kernel stands, and how its packets leave. */
 export interface RawPlace {
@@ -172,7 +173,7 @@ export class RawConnection {
         done('nothing came');
         return undefined;
       }
-      await this.#nextSegment(left);
+      await this.arrival(left);
     }
   }
 
@@ -190,7 +191,7 @@ export class RawConnection {
       if (acknowledged >= end || Date.now() > deadline) break;
       // More has come while the acknowledgement was on its way out.
       if (this.received > acknowledged) continue;
-      await this.#nextSegment(deadline - Date.now());
+      await this.arrival(deadline - Date.now());
     }
     done(this.received >= end ? 'it came' : `${this.received} came`);
     return this.received >= end;
@@ -199,13 +200,14 @@ export class RawConnection {
   /** Waits for any segment and takes all that have come: a SYN, whatever its flags say about ECN. */
   async hears(patienceMs = 3000): Promise<RawSegment | undefined> {
     const done = this.place.begin('hears');
-    await this.#nextSegment(patienceMs);
+    await this.arrival(patienceMs);
     const [first] = this.segments.splice(0);
     done(first ? 'something' : 'nothing');
     return first;
   }
 
-  #nextSegment(ms: number): Promise<void> {
+  /** Resolves when something is there to be taken from `segments`, or when `ms` have passed. */
+  arrival(ms: number): Promise<void> {
     if (this.segments.length > 0) return Promise.resolve();
     return new Promise((resolve) => {
       const timer = setTimeout(resolve, Math.max(0, ms));
@@ -232,53 +234,18 @@ export class RawConnection {
   }
 
   /** Its half of the exchange of the place, if that has one; behind it relative numbers begin anew. Why it failed, or ''. */
-  async exchange(send: RawSend = {}): Promise<string> {
-    const { exchange, end } = this.place;
-    if (!exchange) return '';
-    if (end === 'client') {
-      await this.#sendHead(exchange.request, send);
-      return disagreed(exchange, await this.#receiveHead(send));
-    }
-    if (!(await this.#receiveHead(send))) return 'no request reached the server';
-    await this.#sendHead(exchange.response, send);
-    return '';
-  }
-
-  async #sendHead(text: string, send: RawSend): Promise<void> {
-    const payload = Buffer.from(text);
-    await this.send('P.', { ...send, payload });
-    this.isn = seqAdd(this.isn, payload.length);
-    this.next -= payload.length;
-  }
-
-  /** All up to the end of a head; '' when it has not come in time. */
-  async #receiveHead(send: RawSend): Promise<string> {
-    let text = '';
-    for (const deadline = Date.now() + 3000; Date.now() < deadline && !this.#over; ) {
-      for (const { seq, payload } of this.segments.splice(0)) {
-        const known = text.length + 1 - ((seq - (this.peerIsn ?? seq)) | 0);
-        if (known >= 0 && known < payload.length)
-          text += Buffer.from(payload.subarray(known)).toString('latin1');
-      }
-      const at = text.indexOf(headEnd);
-      if (at < 0 && text.length < longestHead) {
-        if (text) await this.send('.', { ...send, ack: text.length + 1 });
-        await this.#nextSegment(deadline - Date.now());
-        continue;
-      }
-      if (at < 0) return '';
-      await this.send('.', send);
-      this.peerIsn = seqAdd(this.peerIsn ?? 0, at + headEnd.length);
-      this.received -= at + headEnd.length;
-      [this.lengths.length, this.largest] = [0, 0];
-      return text;
-    }
-    return '';
+  exchange(send: RawSend = {}): Promise<string> {
+    return exchangeByHand(this, send);
   }
 
   /** The other end has given up, for a reason that is no segment. */
   over(): void {
     this.#over = true;
+  }
+
+  /** It was reset, by either end, or given up. */
+  get isOver(): boolean {
+    return this.#over;
   }
 
   /** Nothing of this connection stays behind in the middle or at the other end. */

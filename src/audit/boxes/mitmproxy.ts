@@ -23,7 +23,7 @@ export const mitmproxy: Box = {
   documentation: ['https://docs.mitmproxy.org/stable/howto-transparent/'],
   speaks: 'http',
   missing: needs({ mitmdump: 'mitmproxy', nft: 'nftables' }),
-  version: () => firstLine('mitmdump', '--version'),
+  version: () => firstLine('mitmdump', '--version').replace('Mitmproxy:', 'mitmproxy'),
   start: placed(async (placing) => {
     const folder = placing.folder();
     placing.file(folder, 'config.yaml', configuration);

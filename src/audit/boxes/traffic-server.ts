@@ -1,5 +1,5 @@
 /** Apache Traffic Server as a transparent forward proxy, with the addresses and ports of both ends. */
-import { chmodSync, chownSync, mkdirSync } from 'node:fs';
+import { chownSync, mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { type Box, firstLine, needs } from './box.js';
 import { idsOf, placed } from './placing.js';
@@ -51,7 +51,6 @@ export const trafficServer: Box = {
       mkdirSync(join(folder, each));
       chownSync(join(folder, each), ...idsOf(user));
     }
-    chmodSync(folder, 0o755);
     placing.file(join(folder, 'etc'), 'records.config', records, user);
     placing.file(join(folder, 'etc'), 'ip_allow.yaml', allowed, user);
     placing.file(join(folder, 'etc'), 'storage.config', '# no cache\n', user);
