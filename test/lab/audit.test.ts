@@ -202,7 +202,7 @@ describe('through a peer', () => {
     const box = boxes.find((each) => each.name === name);
     if (!box) throw new Error(`there is no box ${name}`);
     const missing = box.missing();
-    for (const family of box.families ?? ([4, 6] as const)) {
+    for (const family of ([4, 6] as const).filter((each) => !box.lacks?.[each])) {
       it.skipIf(missing)(`${name}, IPv${family}: ${missing || 'what it does is known'}`, async () => {
         const before = systemState(rig.lab);
         const takeOut = await box.start(rig.lab, { first: 7410, last: 7609 });

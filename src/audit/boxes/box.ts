@@ -13,8 +13,8 @@ export interface Box {
   what: string;
   /** Where its documentation says that it is to be set up so. */
   documentation: readonly string[];
-  /** Absent: both. */
-  families?: readonly Family[];
+  /** Why it is not there for this family. */
+  lacks?: Partial<Record<Family, string>>;
   /** It lets nothing else through. */
   speaks?: WrapName;
   /** Why it cannot run on this machine, or ''. */
@@ -25,9 +25,7 @@ export interface Box {
 }
 
 /** Why there is nothing to be told of it, or ''. */
-export function leftOut({ families, missing }: Box, family: Family): string {
-  return families && !families.includes(family) ? `it speaks no IPv${family}` : missing();
-}
+export const leftOut = ({ lacks, missing }: Box, family: Family): string => lacks?.[family] ?? missing();
 
 const folders = ['/usr/sbin', '/usr/bin', '/sbin', '/bin', '/usr/lib/nginx/modules'];
 const onPath = (file: string): boolean => folders.some((folder) => existsSync(join(folder, file)));

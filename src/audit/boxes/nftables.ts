@@ -39,11 +39,16 @@ export const noIcmp = ruled(
   () => 'chain c { type filter hook forward priority 0; meta l4proto { icmp, ipv6-icmp } drop; }',
 );
 
-export const synproxy = ruled(
-  'synproxy',
-  'nftables, synproxy mss 1460 wscale 7 timestamp sack-perm',
-  ['nft(8), SYNPROXY STATEMENT', 'https://wiki.nftables.org/wiki-nftables/index.php/Synproxy'],
-  ({ first, last }) => `chain raw {
+/** Both families, for a card that verifies checksums: nft_synproxy_do_eval() of the kernel calls nf_ip_checksum() for either. */
+const checksums =
+  'over IPv6 the kernel drops a SYN whose checksum no network card has verified, as those by hand';
+
+export const synproxy: Box = {
+  ...ruled(
+    'synproxy',
+    'nftables, synproxy mss 1460 wscale 7 timestamp sack-perm',
+    ['nft(8), SYNPROXY STATEMENT', 'https://wiki.nftables.org/wiki-nftables/index.php/Synproxy'],
+    ({ first, last }) => `chain raw {
       type filter hook prerouting priority raw;
       iifname toclient tcp dport ${first}-${last} tcp flags syn notrack
     }
@@ -52,10 +57,12 @@ export const synproxy = ruled(
       iifname toclient tcp dport ${first}-${last} ct state invalid,untracked synproxy mss 1460 wscale 7 timestamp sack-perm
       ct state invalid drop
     }`,
-  // The ACK of a cookie must not pass for one in mid-connection.
-  {
-    'net.netfilter.nf_conntrack_tcp_loose': '0',
-    'net.ipv4.tcp_syncookies': '1',
-    'net.ipv4.tcp_timestamps': '1',
-  },
-);
+    // The ACK of a cookie must not pass for one in mid-connection.
+    {
+      'net.netfilter.nf_conntrack_tcp_loose': '0',
+      'net.ipv4.tcp_syncookies': '1',
+      'net.ipv4.tcp_timestamps': '1',
+    },
+  ),
+  lacks: { 6: checksums },
+};

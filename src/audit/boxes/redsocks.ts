@@ -30,8 +30,7 @@ export const redsocks: Box = {
   name: 'redsocks',
   what: 'redsocks behind REDIRECT, with microsocks on the same machine',
   documentation: ['https://github.com/darkk/redsocks/blob/master/README.md'],
-  // Its configuration knows no IPv6 address.
-  families: [4],
+  lacks: { 6: 'its configuration knows no IPv6 address' },
   missing: needs({ redsocks: 'redsocks', microsocks: 'microsocks', nft: 'nftables' }),
   version: () => firstLine('redsocks', '-v'),
   start: placed(async (placing) => {
