@@ -10,14 +10,14 @@ CLANG ?= clang
 BPF_CFLAGS := -O2 -g -Wall -Wextra -target bpf -mcpu=v3 -I/usr/include/$(shell uname -m)-linux-gnu
 BPF_SOURCES := $(wildcard bpf/*.c bpf/*.h)
 
-.PHONY: help deps deps-build deps-lab deps-bench build typescript demo test soak fuzz fidelity bench lint clean format
+.PHONY: help deps deps-build deps-lab deps-bench deps-matrix build typescript demo matrix test soak fuzz fidelity bench lint clean format
 
 help: ## Show the targets
 	@sed -n 's/^\([a-z][a-z-]*\):.*## /\1\t/p' Makefile | expand -t 12
 
 deps: deps-build deps-lab deps-bench ## Install what is missing: Debian packages and npm packages
 
-deps-build deps-lab deps-bench:
+deps-build deps-lab deps-bench deps-matrix:
 	@if [[ "$(SKIP_DEPS)" != 1 ]]; then scripts/deps $(@:deps-%=%); fi
 
 build: deps-build dist/bpf/tracker.bpf.o typescript ## Compile the kernel program and the TypeScript to dist/
@@ -33,6 +33,9 @@ typescript: deps-build
 
 demo: deps-lab build ## Show it at work on this machine; KEEP=1 leaves the lab up
 	bin/desplice demo $(if $(filter 1,$(KEEP)),--keep)
+
+matrix: deps-lab deps-matrix build ## Audit desplice and its peers; writes docs/how-interception-goes-wrong (MATRIX="--box nginx": only shows)
+	@bin/desplice audit matrix $(or $(MATRIX),--pages docs/how-interception-goes-wrong)
 
 test: deps-lab build ## Run all tests; TEST="--project unit" chooses
 	@node scripts/test $(TEST)

@@ -6,6 +6,7 @@ import { attachFilter, dropAll } from '../kernel/socket_filter.js';
 import { type TcpInfo, tcpInfo } from '../kernel/tcp_info.js';
 import { formatAddress, parseAddress } from '../wire/address.js';
 import { firstWrong, patternBytes } from './pattern.js';
+import { headEnd, longestHead } from './wrap.js';
 
 export type Family = 4 | 6;
 export type Options = Record<string, number | number[]>;
@@ -137,6 +138,26 @@ export class Calls {
       if (seed === 0) kept.push(Buffer.from(piece));
       else if (read.wrong < 0) read.wrong = firstWrong(seed, offset + read.bytes, piece);
       read.bytes += n;
+    }
+    return done('enough');
+  }
+
+  /** Reads to the end of a head, and no byte more; `ms` since the last one. */
+  async head(handle: number, ms: number): Promise<Read> {
+    const byte = new Uint8Array(1);
+    let text = '';
+    const done = (end: string): Read => ({
+      bytes: text.length,
+      wrong: -1,
+      end,
+      hex: Buffer.from(text, 'latin1').toString('hex'),
+    });
+    while (!text.endsWith(headEnd)) {
+      const n = await retry(ms, () => host.hostReceive(this.#fd(handle), byte, 0, 1));
+      if (n === 0) return done('EOF');
+      if (n < 0) return done(nameOf(n));
+      text += String.fromCharCode(byte[0] as number);
+      if (text.length > longestHead) return done('too long');
     }
     return done('enough');
   }

@@ -49,6 +49,8 @@ export interface AuditCase {
   /** `raw`: needs packets by hand at both ends; `sockets`: runs without privileges. */
   by: 'raw' | 'sockets';
   families?: readonly Family[];
+  /** Why it says nothing where the connection must begin with an exchange of another protocol. */
+  bare?: string;
   run(stage: Stage): Promise<Found>;
 }
 

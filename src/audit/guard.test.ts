@@ -13,6 +13,10 @@ describe('callRefused', () => {
     expect(callRefused('listen', [4, '198.51.100.2', 7410, { SO_RCVBUF: 4096 }], grounds)).toBeNull();
   });
 
+  it('lets it read a head, whose length is bounded, without naming one', () => {
+    expect(callRefused('head', [1, 3000], grounds)).toBeNull();
+  });
+
   it.each([
     ['connect', [4, '198.51.100.9', 22, {}]],
     ['clean', []],

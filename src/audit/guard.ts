@@ -14,6 +14,7 @@ const calls = [
   'send',
   'write',
   'receive',
+  'head',
   'urgentByte',
   'unread',
   'failure',

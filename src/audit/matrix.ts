@@ -2,7 +2,7 @@
 import { fileURLToPath } from 'node:url';
 import { labDown, labUp } from '../lab/index.js';
 import type { Views } from '../timeline/view.js';
-import { type Box, boxes } from './boxes.js';
+import { type Box, boxes, leftOut } from './boxes/index.js';
 import type { Family } from './calls.js';
 import type { Verdict } from './case.js';
 import { catalogue } from './catalogue.js';
@@ -26,6 +26,8 @@ export interface Column {
   family: Family;
   /** Why there are no verdicts, or ''. */
   left: string;
+  /** It could have been run, and was not: `left` says what went wrong. */
+  failed: boolean;
   /** By the name of the case. */
   verdicts: Record<string, Outcome>;
 }
@@ -42,11 +44,21 @@ export interface MatrixOptions {
 export async function matrix({ prefix, only, family, views, log }: MatrixOptions): Promise<Column[]> {
   const columns: Column[] = [];
   for (const box of boxes.filter(({ name }) => !only || only.includes(name))) {
-    const missing = box.missing();
+    const missing = leftOut(box, family);
     log(`${box.name} over IPv${family}: ${missing || box.what}`);
-    const version = missing ? '' : box.version();
-    const verdicts = missing ? {} : await through(box, prefix, family, views);
-    columns.push({ box: box.name, what: box.what, version, family, left: missing, verdicts });
+    const column = { box: box.name, what: box.what, version: missing ? '' : box.version(), family };
+    if (missing) columns.push({ ...column, left: missing, failed: false, verdicts: {} });
+    else {
+      try {
+        const verdicts = await through(box, prefix, family, views);
+        columns.push({ ...column, left: '', failed: false, verdicts });
+      } catch (error) {
+        // The other boxes have nothing to do with it.
+        const why = (error as Error).message;
+        log(`${box.name} over IPv${family}: ${why}`);
+        columns.push({ ...column, left: why, failed: true, verdicts: {} });
+      }
+    }
   }
   return columns;
 }
@@ -69,6 +81,7 @@ async function through(box: Box, prefix: string, family: Family, views = false):
       family === 4 ? server4 : server6,
       '--json',
       ...(views ? ['--timelines'] : []),
+      ...(box.speaks ? ['--wrap', box.speaks] : []),
     ];
     const { stdout, stderr } = await lab.run('client', argv, { allowFailure: true, timeoutMs: auditMs });
     await takeOut();

@@ -6,7 +6,9 @@ import { seqAdd } from '../wire/seq.js';
 import { parseTcp, tcpFlags } from '../wire/tcp.js';
 import { buildIcmpError } from './icmp.js';
 import { patternBytes } from './pattern.js';
+import { exchangeByHand } from './raw-exchange.js';
 import { finish, flagsOf, type RawSegment, type RawSend, spoil } from './raw-segment.js';
+import type { Exchange } from './wrap.js';
 
 /** Where a connection without a kernel stands, and how its packets leave. */
 export interface RawPlace {
@@ -16,6 +18,8 @@ export interface RawPlace {
   peer: string;
   /** The server's. */
   port: number;
+  /** With what `open` begins each connection. */
+  exchange?: Exchange;
   transmit(packet: Uint8Array): Promise<void>;
   /** Notes a call that waits; what it returns notes what came of it. */
   begin(call: string): (result: string) => void;
@@ -26,6 +30,8 @@ export class RawConnection {
   next = 0;
   /** Behind what has come from the other end, in order. */
   received = 0;
+  /** What relative numbers count from: the initial sequence number, or where the stream begins behind an exchange. */
+  isn: number;
   peerIsn: number | undefined;
   peerPort: number | undefined;
   /** Who it talks to: from the first SYN on, whoever sent that. */
@@ -48,8 +54,10 @@ export class RawConnection {
   constructor(
     readonly place: RawPlace,
     readonly port: number,
-    readonly isn: number,
+    /** The sequence number of its SYN. */
+    readonly initial: number,
   ) {
+    this.isn = initial;
     this.peerAddress = parseAddress(place.peer) as Uint8Array;
     if (place.end === 'client') this.peerPort = place.port;
   }
@@ -69,7 +77,7 @@ export class RawConnection {
   async send(letters: string, options: RawSend = {}): Promise<void> {
     const flags = flagsOf(letters);
     const seq = options.seq ?? this.next;
-    const length = options.length ?? 0;
+    const length = options.payload?.length ?? options.length ?? 0;
     const end = seq + length + (flags & (tcpFlags.syn | tcpFlags.fin) ? 1 : 0);
     const packet = finish(this.build(letters, options), options);
     if (options.spoil) spoil(packet, options.spoil);
@@ -107,7 +115,7 @@ export class RawConnection {
       tos: options.tos ?? 0,
       flowLabel: options.flowLabel,
       options: flags & tcpFlags.rst ? options.options : { ...clock, ...options.options },
-      payload: length > 0 ? patternBytes(seed, Math.max(0, seq - 1), length) : undefined,
+      payload: options.payload ?? (length > 0 ? patternBytes(seed, Math.max(0, seq - 1), length) : undefined),
     });
   }
 
@@ -165,7 +173,7 @@ export class RawConnection {
         done('nothing came');
         return undefined;
       }
-      await this.#nextSegment(left);
+      await this.arrival(left);
     }
   }
 
@@ -183,7 +191,7 @@ export class RawConnection {
       if (acknowledged >= end || Date.now() > deadline) break;
       // More has come while the acknowledgement was on its way out.
       if (this.received > acknowledged) continue;
-      await this.#nextSegment(deadline - Date.now());
+      await this.arrival(deadline - Date.now());
     }
     done(this.received >= end ? 'it came' : `${this.received} came`);
     return this.received >= end;
@@ -192,13 +200,14 @@ export class RawConnection {
   /** Waits for any segment and takes all that have come: a SYN, whatever its flags say about ECN. */
   async hears(patienceMs = 3000): Promise<RawSegment | undefined> {
     const done = this.place.begin('hears');
-    await this.#nextSegment(patienceMs);
+    await this.arrival(patienceMs);
     const [first] = this.segments.splice(0);
     done(first ? 'something' : 'nothing');
     return first;
   }
 
-  #nextSegment(ms: number): Promise<void> {
+  /** Resolves when something is there to be taken from `segments`, or when `ms` have passed. */
+  arrival(ms: number): Promise<void> {
     if (this.segments.length > 0) return Promise.resolve();
     return new Promise((resolve) => {
       const timer = setTimeout(resolve, Math.max(0, ms));
@@ -209,8 +218,8 @@ export class RawConnection {
     });
   }
 
-  /** A client's handshake, or a server's answer to one. */
-  async open(options: SegmentOptions = { mss: 1460 }, send: RawSend = {}): Promise<void> {
+  /** A client's handshake, or a server's answer to one. Why the exchange of the place did not come about behind it, or ''. */
+  async open(options: SegmentOptions = { mss: 1460 }, send: RawSend = {}): Promise<string> {
     if (this.place.end === 'client') {
       await this.send('S', { ...send, options });
       await this.expect('S.');
@@ -218,13 +227,25 @@ export class RawConnection {
     } else {
       await this.expect('S');
       await this.send('S.', { ...send, options });
-      await this.expect('.');
+      // With an exchange, the request is what follows.
+      if (!this.place.exchange) await this.expect('.');
     }
+    return this.exchange(send);
+  }
+
+  /** Its half of the exchange of the place, if that has one; behind it relative numbers begin anew. Why it failed, or ''. */
+  exchange(send: RawSend = {}): Promise<string> {
+    return exchangeByHand(this, send);
   }
 
   /** The other end has given up, for a reason that is no segment. */
   over(): void {
     this.#over = true;
+  }
+
+  /** It was reset, by either end, or given up. */
+  get isOver(): boolean {
+    return this.#over;
   }
 
   /** Nothing of this connection stays behind in the middle or at the other end. */

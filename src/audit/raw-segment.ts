@@ -20,6 +20,8 @@ export interface RawSend {
   ack?: number;
   /** So many bytes of this end's stream. */
   length?: number;
+  /** In place of bytes of the stream. */
+  payload?: Uint8Array;
   /** Of another stream: bytes that are not what this end sends here. */
   seed?: number;
   window?: number;

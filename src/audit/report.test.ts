@@ -53,6 +53,11 @@ const audit: Audit = {
   broken: null,
 };
 
+it('says when the cases were wrapped, and only then', () => {
+  expect(jsonReport({ ...audit, wrap: 'http' })).toHaveProperty('wrap', 'http');
+  expect(jsonReport({ ...audit, wrap: null })).not.toHaveProperty('wrap');
+});
+
 describe('found', () => {
   const seen = { client: '', server: '' };
 

@@ -16,10 +16,11 @@ export function summaryOf(results: readonly Result[]): Record<string, number> {
 }
 
 /** With `views`, what both ends captured of each case: `{ client, server }`, a list of connections each. */
-export function jsonReport({ server, results }: Audit, { views = false } = {}): object {
+export function jsonReport({ server, wrap, results }: Audit, { views = false } = {}): object {
   return {
     version: reportVersion,
     server,
+    ...(wrap ? { wrap } : {}),
     summary: summaryOf(results),
     cases: results.map(({ case: { id, group, faults, sent }, verdict, reason, seen, ...result }) => ({
       id,

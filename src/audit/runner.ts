@@ -11,6 +11,7 @@ import { RemoteEnd } from './remote.js';
 import type { Side } from './socket.js';
 import { portsEach, Stage } from './stage.js';
 import type { Way } from './way.js';
+import type { WrapName } from './wrap.js';
 
 export interface Result extends Found {
   case: AuditCase;
@@ -21,6 +22,7 @@ export interface Result extends Found {
 export interface Audit {
   server: string;
   family: Family;
+  wrap?: WrapName | null;
   results: Result[];
   /** What ended it early. */
   broken: AuditError | null;
@@ -31,6 +33,8 @@ export interface AuditOptions {
   way: Way;
   version: string;
   cases: readonly AuditCase[];
+  /** The protocol in which each connection is wrapped, for a box that lets nothing else through. */
+  wrap?: WrapName | null;
   progress: (result: Result, done: number, of: number) => void;
 }
 
@@ -40,7 +44,7 @@ const caseMs = 20_000;
 const nothing: Seen = { client: 'nothing', server: 'nothing' };
 
 export async function runAudit(options: AuditOptions): Promise<Audit> {
-  const { way, version, cases, progress } = options;
+  const { way, version, cases, wrap = null, progress } = options;
   const remote = await RemoteEnd.connect(way, version);
   const ahead = await remote.clockAhead();
   const local = new LocalEnd(remote.localAddress, remote.ports);
@@ -49,14 +53,15 @@ export async function runAudit(options: AuditOptions): Promise<Audit> {
   const ports = new PortRow(remote.ports.first, remote.ports.last);
   const results: Result[] = [];
   const one = async (each: AuditCase): Promise<void> => {
-    const left = leftOut(each, family, local, remote);
+    const left = leftOut(each, family, wrap, local, remote);
     const result = left ?? (await tried(each));
     results.push(result);
     progress(result, results.length, cases.length);
   };
   /** Once more where the path has lost something meanwhile: the control connection goes the same way, and knows. */
   const tried = async (each: AuditCase): Promise<Result> => {
-    const once = () => play(each, new Stage({ client: local, server: remote }, server, family, ports.next()));
+    const once = () =>
+      play(each, new Stage({ client: local, server: remote }, server, family, ports.next(), wrap));
     const before = await remote.losses();
     const first = await once();
     const between = await remote.losses();
@@ -82,7 +87,7 @@ export async function runAudit(options: AuditOptions): Promise<Audit> {
     local.close();
   }
   results.sort((a, b) => cases.indexOf(a.case) - cases.indexOf(b.case));
-  return { server, family, results, broken: remote.broken };
+  return { server, family, wrap, results, broken: remote.broken };
 
   async function play(each: AuditCase, stage: Stage): Promise<Result> {
     if (remote.broken) return notTested(each, 'the control connection broke');
@@ -115,10 +120,17 @@ const notTested = (each: AuditCase, reason: string, seen = nothing): Result => (
 });
 
 /** Why this case cannot run between these ends, or null. */
-function leftOut(each: AuditCase, family: Family, client: LocalEnd, server: RemoteEnd): Result | null {
+function leftOut(
+  each: AuditCase,
+  family: Family,
+  wrap: WrapName | null,
+  client: LocalEnd,
+  server: RemoteEnd,
+): Result | null {
   if (each.families && !each.families.includes(family)) {
     return notTested(each, `it is about IPv${each.families.join(' and IPv')}`);
   }
+  if (wrap && each.bare) return notTested(each, `not inside ${wrap.toUpperCase()}: ${each.bare}`);
   if (each.by === 'sockets') return null;
   const lacking = [
     ...(client.unprivileged ? [`the client: ${client.unprivileged}`] : []),

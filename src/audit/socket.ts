@@ -2,6 +2,7 @@
 import type { TcpInfo } from '../kernel/tcp_info.js';
 import type { Name, Opened, Read, Sent } from './calls.js';
 import type { End } from './end.js';
+import { disagreed, type Exchange, headEnd } from './wrap.js';
 
 /** Streams that the ends send: which byte stands where is known from the sender alone. */
 export const seeds = { client: 1, server: 2 } as const;
@@ -18,6 +19,9 @@ export class Socket {
   readonly remote: Name;
   #sent = 0;
   #received = 0;
+  /** At the client: the exchange whose answer is still to be read. */
+  #exchange: Exchange | null = null;
+  #answered: Promise<string> | null = null;
 
   constructor(
     readonly end: End,
@@ -38,8 +42,37 @@ export class Socket {
     return sent;
   }
 
+  /** A client's request, for whose answer nobody waits yet: the server may not have been told to accept. */
+  async ask(exchange: Exchange): Promise<void> {
+    this.#exchange = exchange;
+    await this.write(exchange.request);
+  }
+
+  /** Reads what answers `ask`, once; every call that reads does that first. Why it is not what it should be, or ''. */
+  answered(): Promise<string> {
+    const exchange = this.#exchange;
+    if (!exchange) return Promise.resolve('');
+    this.#answered ??= this.#head().then(({ hex, end }) =>
+      disagreed(exchange, Buffer.from(hex, 'hex').toString('latin1'), end),
+    );
+    return this.#answered;
+  }
+
+  /** A server's half. Why it failed, or ''. */
+  async answer({ response }: Exchange): Promise<string> {
+    const { hex, end } = await this.#head();
+    if (!Buffer.from(hex, 'hex').toString('latin1').endsWith(headEnd))
+      return `in place of a request came ${end}`;
+    return (await this.write(response)).error;
+  }
+
+  #head(): Promise<Read> {
+    return this.end.call<Read>('head', this.handle, patienceMs);
+  }
+
   /** The other end's stream: so many bytes, or to its end. */
   async receive(count: number | null = null, ms = patienceMs): Promise<Read> {
+    await this.answered();
     const args = [this.handle, count, seeds[other[this.side]], this.#received, ms];
     const read = await this.end.call<Read>('receive', ...args);
     this.#received += read.bytes;
@@ -51,18 +84,21 @@ export class Socket {
   }
 
   async read(count: number, ms = patienceMs): Promise<string> {
+    await this.answered();
     const { hex } = await this.end.call<Read>('receive', this.handle, count, 0, 0, ms);
     return Buffer.from(hex, 'hex').toString();
   }
 
   /** Takes the urgent byte out of the stream; -1: none is announced. */
   async urgentByte(ms = patienceMs): Promise<number> {
+    await this.answered();
     const byte = await this.end.call<number>('urgentByte', this.handle, ms);
     if (byte >= 0) this.#received++;
     return byte;
   }
 
-  unread(least: number, ms = patienceMs): Promise<number> {
+  async unread(least: number, ms = patienceMs): Promise<number> {
+    await this.answered();
     return this.end.call('unread', this.handle, least, ms);
   }
 

@@ -6,6 +6,7 @@ import { NotTested } from './case.js';
 import type { End } from './end.js';
 import { RawConnection } from './raw-connection.js';
 import { type Side, Socket } from './socket.js';
+import { exchangeOf, type WrapName } from './wrap.js';
 
 /** A captured packet, with what the capture knows besides. */
 export type SeenPacket = Packet & { outgoing: boolean; gsoSize: number; bytes: Uint8Array };
@@ -42,7 +43,13 @@ export class Stage {
     readonly family: Family,
     /** The first of the case's ports. */
     readonly port: number,
+    /** With what each connection begins. */
+    readonly wrap: WrapName | null = null,
   ) {}
+
+  #exchange(port: number) {
+    return this.wrap ? exchangeOf(this.wrap, this.target, port) : undefined;
+  }
 
   async begin(): Promise<void> {
     for (let i = 0; i < portsEach; i++) {
@@ -56,19 +63,31 @@ export class Stage {
     if (opened.error) throw new Error(`listening at the server, port ${this.port + at}: ${opened.error}`);
     this.#handles.push({ end: server, handle: opened.handle });
     return {
-      accept: async (ms = 3000) =>
-        this.#keep(new Socket(server, 'server', await server.call<Opened>('accept', opened.handle, ms))),
+      accept: (ms = 3000) => this.#accept(opened.handle, this.port + at, ms),
       close: async () => {
         await server.call('close', opened.handle);
       },
     };
   }
 
+  async #accept(handle: number, port: number, ms: number): Promise<Socket> {
+    const { server } = this.ends;
+    const opened = await server.call<Opened>('accept', handle, ms);
+    const socket = this.#keep(new Socket(server, 'server', opened));
+    const exchange = this.#exchange(port);
+    if (!exchange || opened.error) return socket;
+    const error = await socket.answer(exchange);
+    return error ? new Socket(server, 'server', { ...opened, error }) : socket;
+  }
+
   /** A connection that is refused is a result too: see `error`. */
   async connect({ to = 0, ...options }: ConnectOptions = {}): Promise<Socket> {
     const { client } = this.ends;
     const args = [this.family, this.target, this.port + to, { from: client.address, ...options }];
-    return this.#keep(new Socket(client, 'client', await client.call<Opened>('connect', ...args)));
+    const socket = this.#keep(new Socket(client, 'client', await client.call<Opened>('connect', ...args)));
+    const exchange = this.#exchange(this.port + to);
+    if (exchange && !socket.error) await socket.ask(exchange);
+    return socket;
   }
 
   /** Two ordinary sockets that are connected, or the case says nothing. */
@@ -81,6 +100,8 @@ export class Stage {
     if (c.error) throw new NotTested(`no connection came about: ${c.error}`);
     const s = await listener.accept();
     if (s.error) throw new NotTested(`the server accepted no connection: ${s.error}`);
+    const trouble = await c.answered();
+    if (trouble) throw new NotTested(trouble);
     return { c, s, listener };
   }
 
@@ -120,6 +141,7 @@ export class Stage {
       address: end.address,
       peer,
       port,
+      exchange: this.#exchange(port),
       transmit: (packet: Uint8Array) => end.transmit(packet),
       begin: () => () => {},
     };

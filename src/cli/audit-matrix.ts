@@ -1,5 +1,5 @@
 import { Command, InvalidArgumentError, Option } from 'commander';
-import { boxes } from '../audit/boxes.js';
+import { boxes } from '../audit/boxes/index.js';
 import { type Column, markdownMatrix, matrix } from '../audit/matrix.js';
 import { writePages } from '../audit/pages/write.js';
 import { jsonOption, printJson, readVersion } from './common.js';
@@ -37,6 +37,7 @@ export function matrixCommand(): Command {
       'after',
       `
 Needs root. Prints a table (Markdown): cases down, boxes across. What is not installed is left out, and named.
+Exit code 1: a system could not be run.
 
 Examples:
   desplice audit matrix
@@ -49,8 +50,10 @@ Examples:
       const views = pages !== undefined;
       const date = new Date().toISOString().slice(0, 10);
       const columns = await matrix({ prefix, only: box, family, views, log });
+      const other =
+        pages === undefined || ipv6 ? [] : await matrix({ prefix, only: box, family: 6, views, log });
+      if ([...columns, ...other].some(({ failed }) => failed)) process.exitCode = 1;
       if (pages !== undefined) {
-        const other = ipv6 ? [] : await matrix({ prefix, only: box, family: 6, views, log });
         const written = writePages(pages, { columns: [...columns, ...other], date, version: readVersion() });
         log(`${written} files in ${pages}`);
       }

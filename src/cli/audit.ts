@@ -10,6 +10,7 @@ import { runAudit } from '../audit/runner.js';
 import { AuditServer, serveStdio } from '../audit/serve.js';
 import { type Command as ControlCommand, commandWay, tcpWay } from '../audit/way.js';
 import type { Ports } from '../audit/wiretap.js';
+import { type WrapName, wraps } from '../audit/wrap.js';
 import { matrixCommand } from './audit-matrix.js';
 import { probeCommand } from './audit-probe.js';
 import { jsonOption, printJson, readVersion } from './common.js';
@@ -103,6 +104,7 @@ interface RunFlags {
   timelines?: boolean;
   group?: Group[];
   case?: string[];
+  wrap?: WrapName;
   report?: string;
   junit?: string;
 }
@@ -122,12 +124,16 @@ function runCommand(): Command {
     .addOption(new Option('--timelines', 'with --json: what both ends captured of each case'))
     .addOption(repeated('--group <name>', `only these groups: ${groups.join(', ')}`, groupOf))
     .addOption(repeated('--case <id>', 'only these cases', caseOf))
+    .addOption(
+      new Option('--wrap <protocol>', 'begin each connection with an upgrade of it').choices([...wraps]),
+    )
     .addOption(new Option('--report <file>', 'write a page with the timelines of both ends (HTML)'))
     .addOption(new Option('--junit <file>', 'write the verdicts as JUnit XML'))
     .addHelpText(
       'after',
       `
 Exit code 1: something was wrong, or the audit could not be carried out.
+--wrap http is for a box that lets only HTTP through: what it does to TCP is seen behind a request to upgrade.
 
 Examples:
   desplice audit run 203.0.113.2
@@ -152,6 +158,7 @@ async function run(address: string, flags: RunFlags): Promise<void> {
     way: flags.control ? commandWay(address, flags.control) : tcpWay(address, flags.controlPort),
     version: readVersion(),
     cases,
+    wrap: flags.wrap ?? null,
     progress: (result, done, of) => process.stderr.write(`${done}/${of}  ${verdictLine(result)}\n`),
   });
   if (flags.report) save(flags.report, htmlReport(audit, readVersion(), new Date()));

@@ -5,10 +5,13 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { boxes } from '../../src/audit/boxes/index.js';
 import { catalogue } from '../../src/audit/catalogue.js';
+import { processesIn } from '../../src/lab/ip.js';
 import { compileFaults, type Injection, inject } from './faults.js';
 import { bin, useRig } from './harness.js';
 import { Program } from './program.js';
+import { systemState } from './state.js';
 
 const rig = useRig('audit', { run: null });
 let serving: Program;
@@ -81,6 +84,15 @@ describe('through plain forwarding', () => {
     expect(code).toBe(0);
     expect(report.cases.map(({ id }) => id)).toEqual(catalogue.map(({ id }) => id));
     expect(report.summary.right).toBe(report.cases.length - report.summary.notTested);
+  });
+
+  it('everything is right behind an upgrade of HTTP, or cannot be said in it', async () => {
+    const { code, report } = await audit(4, '--wrap', 'http');
+    const others = report.cases.filter(({ verdict }) => verdict !== 'right');
+    expect(others.filter(({ reason }) => !/^(not inside HTTP|it is about)/.test(reason))).toEqual([]);
+    expect(others.map(({ id }) => id)).toContain('server-speaks-first');
+    expect(report.summary.right).toBeGreaterThan(80);
+    expect(code).toBe(0);
   });
 
   it('runs what is asked for, and writes both reports', async () => {
@@ -163,6 +175,66 @@ describe('through desplice', () => {
       rig.lab.exec('middle', ['ip', '-6', 'route', 'flush', 'cache']);
     }
   });
+});
+
+/** What the box is known to do to a few cases that tell the boxes apart. */
+const ofPeers: [box: string, known: Record<string, 'right' | 'wrong'>][] = [
+  ['desplice-released', { 'closed-port-refuses': 'right', 'acknowledged-means-arrived': 'right' }],
+  [
+    'haproxy',
+    { 'closed-port-refuses': 'wrong', 'source-address-kept': 'right', 'source-port-kept': 'right' },
+  ],
+  ['haproxy-clientip', { 'source-address-kept': 'right', 'source-port-kept': 'wrong' }],
+  [
+    'nginx',
+    {
+      'source-address-kept': 'right',
+      'source-port-kept': 'wrong',
+      'half-close-by-client': 'right',
+      'reset-by-client': 'wrong',
+    },
+  ],
+  ['squid-intercept', { 'source-address-kept': 'wrong', 'source-port-kept': 'wrong' }],
+  [
+    'squid-tproxy',
+    { 'source-address-kept': 'right', 'source-port-kept': 'wrong', 'half-close-by-client': 'wrong' },
+  ],
+  [
+    'trafficserver',
+    {
+      'source-address-kept': 'right',
+      'source-port-kept': 'right',
+      'half-close-by-client': 'right',
+      'reset-by-client': 'wrong',
+    },
+  ],
+  ['mitmproxy', { 'source-address-kept': 'wrong', 'half-close-by-client': 'wrong' }],
+  ['redsocks', { 'source-address-kept': 'wrong', 'half-close-by-client': 'wrong' }],
+];
+
+describe('through a peer', () => {
+  for (const [name, known] of ofPeers) {
+    const box = boxes.find((each) => each.name === name);
+    if (!box) throw new Error(`there is no box ${name}`);
+    const missing = box.missing();
+    for (const family of ([4, 6] as const).filter((each) => !box.lacks?.[each])) {
+      it.skipIf(missing)(`${name}, IPv${family}: ${missing || 'what it does is known'}`, async () => {
+        const before = systemState(rig.lab);
+        const takeOut = await box.start(rig.lab, { first: 7410, last: 7609 });
+        try {
+          const cases = [...Object.keys(known), 'bulk-both-ways'].flatMap((id) => ['--case', id]);
+          const { report } = await audit(family, ...cases, ...(box.speaks ? ['--wrap', box.speaks] : []));
+          const found = Object.fromEntries(report.cases.map(({ id, verdict }) => [id, verdict]));
+          expect(found, reasons(report)).toEqual({ ...known, 'bulk-both-ways': 'right' });
+        } finally {
+          await takeOut();
+        }
+        expect(systemState(rig.lab)).toBe(before);
+        expect(rig.lab.exec('middle', ['ss', '-Hltn']).stdout).toBe('');
+        expect(processesIn(rig.lab.middle)).toEqual([]);
+      });
+    }
+  }
 });
 
 describe('audit probe', () => {

@@ -143,6 +143,7 @@ export const handshake: AuditCase[] = [
     group: 'handshake',
     faults: [4],
     by: 'raw',
+    bare: 'data in the SYN comes before it',
     right: 'data in a SYN reaches the server once, or is not acknowledged',
     standard: 'RFC 9293 section 3.10.7.2; RFC 7413 section 4.2',
     consequence: 'the first request of a client that uses Fast Open is lost, or arrives twice',
@@ -173,6 +174,7 @@ export const handshake: AuditCase[] = [
     group: 'handshake',
     faults: [5],
     by: 'raw',
+    bare: 'both ends open, and it has a client and a server',
     right: 'two SYNs that cross make one connection',
     standard: 'RFC 9293 section 3.5 (MUST-10); RFC 5382 REQ-2',
     consequence: 'peer-to-peer programs that open from both sides cannot connect',
@@ -212,6 +214,7 @@ export const handshake: AuditCase[] = [
     group: 'handshake',
     faults: [7],
     by: 'sockets',
+    bare: 'in it, the client speaks first',
     right: 'a server that speaks first is heard, though the client says nothing',
     standard: 'RFC 9293 section 3.5: either end may send once the connection is there',
     consequence: 'mail, SSH, FTP and databases hang until the client gives up',
@@ -232,6 +235,7 @@ export const handshake: AuditCase[] = [
     group: 'handshake',
     faults: [46],
     by: 'raw',
+    bare: 'data in the handshake comes before it',
     right: 'data in the segment that ends the handshake arrives',
     standard: 'RFC 9293 section 3.10.7.4, SYN-RECEIVED',
     consequence: 'clients that save a packet wait for a retransmission',
@@ -268,15 +272,15 @@ export const handshake: AuditCase[] = [
         return found({ client: segmentText(synAck), server: segmentText(syn) }, 'no handshake came about');
       }
       const seen = {
-        client: `SYN-ACK ${synAck.seq}, sent ${s.isn}`,
-        server: `SYN ${syn.seq}, sent ${c.isn}`,
+        client: `SYN-ACK ${synAck.seq}, sent ${s.initial}`,
+        server: `SYN ${syn.seq}, sent ${c.initial}`,
       };
       return found(
         seen,
         [],
         [
-          syn.seq !== c.isn && 'the sequence number of the client was changed',
-          synAck.seq !== s.isn && 'the sequence number of the server was changed',
+          syn.seq !== c.initial && 'the sequence number of the client was changed',
+          synAck.seq !== s.initial && 'the sequence number of the server was changed',
         ],
       );
     },

@@ -51,14 +51,9 @@ export const ipv6: AuditCase[] = [
     mend: 'leave such connections alone from their SYN on',
     sent: 'SYN and data with a destination options header that asks for nothing',
     async run(stage) {
-      const s = await stage.rawServer();
-      const c = await stage.rawClient();
-      c.change = withDestinationOptions;
-      await c.send('S', { options: { mss: 1400 } });
-      const syn = await s.hears(1000);
-      if (syn) await s.send('S.', { options: { mss: 1400 } });
-      const synAck = await c.hears(syn ? 2000 : 300);
-      if (synAck) await c.send('.');
+      const options = { options: { mss: 1400 } };
+      const hands = { syn: options, synAck: options, change: withDestinationOptions };
+      const { c, s, syn, synAck } = await shakeHands(stage, hands);
       const came = syn && synAck ? await deliver(c, s, 100) : false;
       c.change = (packet) => packet;
       const reset = synAck !== undefined && (synAck.flags & flagsOf('R')) !== 0;

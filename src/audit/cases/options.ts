@@ -176,8 +176,8 @@ export const options: AuditCase[] = [
       const data = s.last;
       const signed = (segment: RawSegment | undefined) => segment?.options.others.includes(19) ?? false;
       const exact =
-        syn.seq === c.isn &&
-        synAck.seq === s.isn &&
+        syn.seq === c.initial &&
+        synAck.seq === s.initial &&
         syn.sourcePort === c.port &&
         data?.seq === (c.isn + 1) >>> 0;
       return found({ client: segmentText(synAck), server: `${segmentText(syn)}; ${segmentText(data)}` }, [

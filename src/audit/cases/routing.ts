@@ -59,11 +59,13 @@ export const routing: AuditCase[] = [
       const syns = packets.filter(
         ({ content }) => content.kind === 'tcp' && content.flags & tcpFlags.syn,
       ).length;
-      const datas = packets.filter(
-        ({ content }) => content.kind === 'tcp' && content.payloadLength > 0,
-      ).length;
+      // By their numbers: a connection may begin with more than these 100 bytes.
+      const numbers = packets.flatMap(({ content }) =>
+        content.kind === 'tcp' && content.payloadLength > 0 ? [content.seq] : [],
+      );
+      const datas = Math.max(0, ...numbers.map((seq) => numbers.filter((other) => other === seq).length));
       return found(
-        { client: 'sent one SYN and 100 bytes', server: `${syns} SYNs, ${datas} segments with data` },
+        { client: 'sent one SYN and 100 bytes', server: `${syns} SYNs, ${datas} times the same data` },
         [
           syns > 1 && `the SYN arrived ${syns} times`,
           datas > 1 && c.lengths.length === 0 && `the data arrived ${datas} times`,

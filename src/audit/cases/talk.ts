@@ -31,6 +31,8 @@ export interface Talk {
   syn: RawSegment | undefined;
   /** As it came to the client. */
   synAck: RawSegment | undefined;
+  /** Why there is no stream behind the handshake, or ''. */
+  trouble: string;
 }
 
 /**
@@ -46,25 +48,37 @@ export async function shakeHands(
   if (change) c.change = change;
   const server = async () => {
     const came = await s.hears();
-    if (came) await s.send(synAck.letters ?? 'S.', { options: usual, ...synAck });
-    return came;
+    if (!came) return { came, trouble: '' };
+    const { timestamps } = came.options;
+    const said = synAck.options ?? usual;
+    // A kernel in between drops what does not echo its own clock, and later what has no timestamps (RFC 7323 section 3.2).
+    const echo = timestamps && said.tsval !== undefined ? { tsecr: timestamps.tsval } : {};
+    await s.send(synAck.letters ?? 'S.', { ...synAck, options: { ...said, ...echo } });
+    if (timestamps && said.tsval !== undefined) s.useTimestamps(said.tsval);
+    return { came, trouble: await s.exchange() };
   };
   const client = async () => {
     await c.send(syn.letters ?? 'S', { options: usual, ...syn });
     const came = await c.hears();
-    if (came && came.flags & flagsOf('S')) await c.send(third ? 'P.' : '.', third);
-    return came;
+    if (!came || !(came.flags & flagsOf('S'))) return { came, trouble: '' };
+    const { timestamps } = came.options;
+    if (timestamps?.tsecr) c.useTimestamps(timestamps.tsecr);
+    await c.send(third ? 'P.' : '.', third);
+    return { came, trouble: await c.exchange() };
   };
   const [first, second] = await Promise.all([server(), client()]);
-  if (first) await s.hears(500);
-  return { c, s, syn: first, synAck: second };
+  if (first.came && !stage.wrap) await s.hears(500);
+  return { c, s, syn: first.came, synAck: second.came, trouble: first.trouble || second.trouble };
 }
 
 /** The same, where the case is about what comes later. */
 export async function connectedTalk(stage: Stage, opening: Opening = {}): Promise<ConnectedTalk> {
-  const { c, s, syn, synAck } = await shakeHands(stage, opening);
-  if (syn && synAck && synAck.flags & flagsOf('S')) return { c, s, syn, synAck };
-  throw new NotTested('no handshake came about', { client: segmentText(synAck), server: segmentText(syn) });
+  const { c, s, syn, synAck, trouble } = await shakeHands(stage, opening);
+  if (syn && synAck && synAck.flags & flagsOf('S') && !trouble) return { c, s, syn, synAck, trouble };
+  throw new NotTested(trouble || 'no handshake came about', {
+    client: segmentText(synAck),
+    server: segmentText(syn),
+  });
 }
 
 export interface ConnectedTalk extends Talk {
@@ -79,10 +93,10 @@ export async function rawServerTalk(
   send: RawSend = {},
 ): Promise<{ c: Socket; s: RawConnection }> {
   const s = await stage.rawServer();
-  const connecting = stage.connect();
-  await s.open(options, send);
-  const c = await connecting;
+  const [c, opened] = await Promise.all([stage.connect(), s.open(options, send)]);
   if (c.error) throw new NotTested(`no connection came about: ${c.error}`);
+  const trouble = opened || (await c.answered());
+  if (trouble) throw new NotTested(trouble);
   return { c, s };
 }
 
@@ -94,9 +108,10 @@ export async function rawClientTalk(
 ): Promise<{ c: RawConnection; s: Socket }> {
   const listener = await stage.listen();
   const c = await stage.rawClient();
-  await c.open(options, send);
-  const s = await listener.accept();
+  // Together: with an exchange, the client is answered only by a server that has accepted.
+  const [trouble, s] = await Promise.all([c.open(options, send), listener.accept()]);
   if (s.error) throw new NotTested(`the server accepted no connection: ${s.error}`);
+  if (trouble) throw new NotTested(trouble);
   return { c, s };
 }
 

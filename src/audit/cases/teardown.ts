@@ -1,6 +1,7 @@
 import { type AuditCase, found } from '../case.js';
 import { readText, type Side, type Socket, whole } from '../socket.js';
 import type { Stage } from '../stage.js';
+import { rawClientTalk } from './talk.js';
 
 const other = { client: 'server', server: 'client' } as const;
 const bulk = 300_000;
@@ -222,10 +223,7 @@ export const teardown: AuditCase[] = [
     mend: 'read the data of a segment before its FIN',
     sent: 'a segment with 100 bytes and FIN by a client without a kernel',
     async run(stage) {
-      const listener = await stage.listen();
-      const c = await stage.rawClient();
-      await c.open();
-      const s = await listener.accept();
+      const { c, s } = await rawClientTalk(stage, { mss: 1460 });
       await c.send('P.', { length: 50 });
       const first = await s.receive(50);
       await c.send('FP.', { length: 100 });

@@ -34,6 +34,7 @@ function column(box: string, other: Record<string, Outcome> = {}, family: Family
     version: '9.8',
     family,
     left: '',
+    failed: false,
     verdicts: { ...Object.fromEntries(all), ...other },
   };
 }
