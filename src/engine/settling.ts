@@ -6,12 +6,12 @@ import type { Counters } from './counters.js';
 import { type DirectData, directData } from './direct.js';
 import { type FlowTable, TableFull } from './flow-table.js';
 import { handOver } from './hand-over.js';
-import type { WorkerCounter } from './layout.js';
+import { Has, type WorkerCounter } from './layout.js';
 import type { FromWorker } from './messages.js';
 import type { Pending } from './pending.js';
 import type { Relaying } from './relaying.js';
 import type { ReleasePolicy } from './release-policy.js';
-import { CLIENT, SERVER, type TakenFlow } from './taken.js';
+import { CLIENT, type Identity, SERVER, type TakenFlow } from './taken.js';
 import { EcnLost, Overtaken } from './takeover.js';
 
 export class Settling {
@@ -51,7 +51,14 @@ export class Settling {
     try {
       const action = decision === 'handle' ? 'handle' : 'relay';
       const first = direct ? (direct.from === CLIENT ? SERVER : CLIENT) : null;
-      flow = this.table.take(identity, pending.keyString, action, skip, first, decision === 'relay');
+      flow = this.table.take(
+        identity,
+        pending.keyString,
+        action,
+        skip,
+        first,
+        decision === 'relay' && mayPart(identity),
+      );
     } catch (error) {
       // The tracker has counted it.
       if (error instanceof Overtaken) {
@@ -108,3 +115,9 @@ export class Settling {
     });
   }
 }
+
+/**
+ * Without timestamps the handshake tells a made socket no round trip, and it begins with what the kernel remembers of that
+ * destination (tcp_init_metrics()): so these have to end by themselves, which is when it is remembered (tcp_update_metrics()).
+ */
+const mayPart = (identity: Identity): boolean => (identity.agreed & Has.TS) !== 0;
