@@ -62,8 +62,12 @@ export class Interception implements AsyncIterable<Flow>, AsyncDisposable {
       options,
       (flow) => this.#offer(flow),
       (error) => void this.#fail(error),
+      () => void this.close(),
     );
-    this.ready = this.#starting.then(() => undefined);
+    this.ready = this.#starting.then((engine) => {
+      // Whoever waits for `ready` has heard of it by then.
+      setImmediate(() => engine.dismiss());
+    });
     this.ready.catch((error) => {
       this.#finish();
       this.#settle.reject(error);

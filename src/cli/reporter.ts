@@ -5,6 +5,9 @@ export interface Reporter {
   ready(): void;
 }
 
+/** What is said to people though nothing is wrong. */
+const told = new Set(['drained', 'nothingToReplace', 'tookOver', 'replaced']);
+
 /** Where the events of `run` go: all of them as JSON lines on stdout, or what matters as messages on stderr. */
 export function createReporter(json: boolean): Reporter {
   if (json) {
@@ -19,7 +22,7 @@ export function createReporter(json: boolean): Reporter {
   return {
     log: ({ level, event, message }) => {
       if (level !== 'info') process.stderr.write(`desplice: ${level}: ${message}\n`);
-      else if (event === 'drained') process.stderr.write(`desplice: ${message}\n`);
+      else if (told.has(event)) process.stderr.write(`desplice: ${message}\n`);
     },
     ready: () => {
       process.stdout.write('ready\n');

@@ -36,18 +36,26 @@ export function runOptions(): Command {
         'relayed flows outlive a killed engine: the next one with --keep goes on with them',
       ).env('DESPLICE_KEEP'),
     )
+    .addOption(
+      new Option(
+        '--replace',
+        'take the place of the engine that runs here: its relayed flows go on in this one, and it ends',
+      ).env('DESPLICE_REPLACE'),
+    )
     .addOption(jsonOption('print one JSON object per line: the events of the engine'))
     .addHelpText(
       'after',
       `
 Without -p and -c nothing is intercepted: there is no "everything". Flags beat the environment, the environment
 beats the file, the file beats the defaults. SIGHUP reads the file again; a second SIGINT or SIGTERM ends at once.
+SIGUSR2 starts the program that is on disk now, with the same arguments and --replace, in place of this one.
 
 Examples:
   desplice run -i eth0 -i eth1 -p 80,443
   desplice run -i eth0 -i eth1 -p 80 --from 192.0.2.0/24 --to 2001:db8::/32
   desplice run -i eth0 -i eth1 -p 8000-8100 --action handle=./my-handler.mjs
-  desplice run -c /etc/desplice.yaml --json`,
+  desplice run -c /etc/desplice.yaml --json
+  desplice run -c /etc/desplice.yaml --replace      another version, or other arguments, with no flow broken`,
     );
 }
 

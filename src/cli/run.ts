@@ -12,6 +12,7 @@ import { notifySystemd } from './notify.js';
 import { createReporter, type Reporter } from './reporter.js';
 import { runOptions } from './run-options.js';
 import { type RunFlags, type RunSettings, resolveSettings } from './settings.js';
+import { Successor } from './successor.js';
 
 export function runCommand(): Command {
   return runOptions().action(run);
@@ -40,12 +41,15 @@ async function run(flags: RunFlags): Promise<void> {
     reporter.log({ level: 'info', event: 'reloaded', message: `the rules of ${flags.config} are in force` });
   };
   // Before anything is attached: a second engine on the same socket must leave no trace.
-  const control = await serveControl(settings.control, {
+  const target = {
     stats: async () => (await started()).stats(),
     flows: async () => (await started()).flows(),
-    release: async (ids, within) => (await started()).release(ids ?? 'all', { within }),
+    release: async (ids: string[] | null, within: number) =>
+      (await started()).release(ids ?? 'all', { within }),
     reload,
-  });
+  };
+  const control = await serveControl(settings.control, target, settings.replace);
+  const successor = new Successor(reporter);
   try {
     interception = intercept({
       interfaces: settings.interfaces,
@@ -54,9 +58,16 @@ async function run(flags: RunFlags): Promise<void> {
       workers: settings.workers,
       flowLimit: settings.flowLimit,
       keep: settings.keep,
-      log: reporter.log,
+      replace: settings.replace,
+      log: (event) => {
+        if (event.event === 'replaced' && event.pid) successor.took(event.pid);
+        reporter.log(event);
+      },
     });
-    await untilStopped(interception, handlers, reload, reporter);
+    // In the same breath: the engine that was replaced goes, with its socket, right behind this.
+    interception.ready.then(() => control.takePath()).catch(() => {});
+    await untilStopped(interception, handlers, reload, successor, reporter);
+    await successor.introduce();
   } finally {
     await control.close();
     // A handler's own timers must not keep a stopped engine alive; what ends by itself ends before this.
@@ -71,6 +82,7 @@ async function untilStopped(
   interception: Interception,
   handlers: Handlers,
   reload: () => Promise<void>,
+  successor: Successor,
   reporter: Reporter,
 ): Promise<void> {
   let closing: Promise<void> | undefined;
@@ -91,7 +103,8 @@ async function untilStopped(
       reporter.log({ level: 'error', event: 'reloadFailed', message });
     });
   };
-  process.on('SIGINT', stop).on('SIGTERM', stop).on('SIGHUP', hangUp);
+  const replace = (): void => successor.start();
+  process.on('SIGINT', stop).on('SIGTERM', stop).on('SIGHUP', hangUp).on('SIGUSR2', replace);
   try {
     const closed = interception.closed.then(() => 'closed' as const);
     closed.catch(() => {});
@@ -105,7 +118,7 @@ async function untilStopped(
     await closing;
     if (first === 'closed') throw new Exit(130);
   } finally {
-    process.off('SIGHUP', hangUp);
+    process.off('SIGHUP', hangUp).off('SIGUSR2', replace);
     // Signals are still ours: all is removed, and what is left to do is to say why and to exit with that code.
     const ignore = (): void => {};
     process.on('SIGINT', ignore).on('SIGTERM', ignore).off('SIGINT', stop).off('SIGTERM', stop);

@@ -15,6 +15,7 @@ export interface RunFlags {
   workers?: number;
   drain?: number;
   keep?: boolean;
+  replace?: boolean;
   json?: boolean;
 }
 
@@ -28,6 +29,7 @@ export interface RunSettings {
   drainSeconds: number;
   flowLimit: number | undefined;
   keep: boolean;
+  replace: boolean;
 }
 
 const defaultDrainSeconds = 5;
@@ -53,6 +55,7 @@ export function resolveSettings(flags: RunFlags, file: Config | null): RunSettin
     drainSeconds: flags.drain ?? defaultDrainSeconds,
     flowLimit: file?.limits?.flows,
     keep: flags.keep === true,
+    replace: flags.replace === true,
   };
 }
 

@@ -1,6 +1,7 @@
-import { lstatSync, rmSync } from 'node:fs';
+import { closeSync, linkSync, lstatSync, openSync, renameSync, rmSync } from 'node:fs';
 import http from 'node:http';
 import net from 'node:net';
+import { basename, dirname, join } from 'node:path';
 import type { FlowInfo, ReleaseOutcome, Stats } from '../flow/stats.js';
 import { ControlError } from './error.js';
 
@@ -15,7 +16,9 @@ export interface Controlled {
 }
 
 export interface ControlServer {
-  /** Stops listening, cuts what is connected and removes the socket file. */
+  /** From here on the path leads here; who has connected before is still with the server that had it. */
+  takePath(): void;
+  /** Stops listening, cuts what is connected and removes the socket file, unless another server has taken the path. */
   close(): Promise<void>;
 }
 
@@ -49,7 +52,8 @@ async function release(target: Controlled, query: URLSearchParams): Promise<Rele
   return target.release(all ? null : ids, within * 1000);
 }
 
-export async function serveControl(path: string, target: Controlled): Promise<ControlServer> {
+/** `beside`: another engine may have the path, and keeps it until `takePath`. */
+export async function serveControl(path: string, target: Controlled, beside = false): Promise<ControlServer> {
   // sun_path of struct sockaddr_un holds 108 bytes with the final zero; libuv cuts longer names off without a word.
   if (Buffer.byteLength(path) > 107) {
     throw new ControlError(
@@ -58,19 +62,51 @@ export async function serveControl(path: string, target: Controlled): Promise<Co
       'choose a shorter path with --control',
     );
   }
-  await removeStale(path);
+  if (beside) refuseOthers(path);
+  else await removeStale(path);
   const server = http.createServer((request, response) => {
     void answer(target, request, response);
   });
-  await listen(server, path);
+  // Under a name that nobody knows. With the folder by its descriptor the name is short enough, whatever the path is.
+  const own = join(dirname(path), `.desplice-${process.pid}-${++servers}`);
+  try {
+    const folder = openSync(dirname(path), O_PATH);
+    try {
+      await listen(server, `/proc/self/fd/${folder}/${basename(own)}`);
+    } finally {
+      closeSync(folder);
+    }
+    if (!beside) {
+      linkSync(own, path);
+      rmSync(own);
+    }
+  } catch (error) {
+    server.close();
+    rmSync(own, { force: true });
+    throw explain(error as NodeJS.ErrnoException, path);
+  }
+  const { ino } = lstatSync(beside ? own : path);
+  const remove = (name: string): void => {
+    if (lstatSync(name, { throwIfNoEntry: false })?.ino === ino) rmSync(name);
+  };
   return {
+    takePath: () => {
+      if (lstatSync(own, { throwIfNoEntry: false })?.ino === ino) renameSync(own, path);
+    },
     close: () =>
       new Promise((resolve) => {
+        remove(own);
+        remove(path);
         server.close(() => resolve());
         server.closeAllConnections();
       }),
   };
 }
+
+/** Of this process, since a test has several. */
+let servers = 0;
+/** Of a folder it opens the name alone (open(2)): no right to read it is needed. */
+const O_PATH = 0o10000000;
 
 async function answer(
   target: Controlled,
@@ -108,30 +144,28 @@ function send(response: http.ServerResponse, status: number, body: unknown): voi
   response.end(`${JSON.stringify(body)}\n`);
 }
 
-function listen(server: http.Server, path: string): Promise<void> {
+function listen(server: http.Server, name: string): Promise<void> {
   return new Promise((resolve, reject) => {
-    server.once('error', (error: NodeJS.ErrnoException) => {
-      const hint =
-        error.code === 'ENOENT'
-          ? 'make its folder, or choose another path with --control'
-          : error.code === 'EACCES'
-            ? 'run as root, or choose a path that you may write with --control'
-            : 'choose another path with --control';
-      reject(new ControlError('CONTROL', `listening on the control socket ${path}: ${reason(error)}`, hint));
-    });
+    server.once('error', reject);
     // The file is made by bind(), inside this call: with the mask there is no moment at which others may connect.
     const old = process.umask(0o177);
     try {
-      server.listen(path, () => resolve());
+      server.listen(name, () => resolve());
     } finally {
       process.umask(old);
     }
   });
 }
 
-function reason(error: NodeJS.ErrnoException): string {
-  if (error.code === 'EADDRINUSE') return 'another engine took it at this moment (EADDRINUSE)';
-  return error.message;
+function explain(error: NodeJS.ErrnoException, path: string): ControlError {
+  const hint =
+    error.code === 'ENOENT'
+      ? 'make its folder, or choose another path with --control'
+      : error.code === 'EACCES'
+        ? 'run as root, or choose a path that you may write with --control'
+        : 'choose another path with --control';
+  const reason = error.code === 'EEXIST' ? 'another engine took it at this moment (EEXIST)' : error.message;
+  return new ControlError('CONTROL', `listening on the control socket ${path}: ${reason}`, hint);
 }
 
 /**
@@ -139,15 +173,7 @@ function reason(error: NodeJS.ErrnoException): string {
  * it is removed now; rejects when the path belongs to somebody.
  */
 export async function removeStale(path: string): Promise<boolean> {
-  const found = lstatSync(path, { throwIfNoEntry: false });
-  if (!found) return false;
-  if (!found.isSocket()) {
-    throw new ControlError(
-      'CONTROL',
-      `listening on the control socket ${path}: there is a file that is no socket`,
-      'it is left alone; move it away, or choose another path with --control',
-    );
-  }
+  if (!refuseOthers(path)) return false;
   if (await isLive(path)) {
     throw new ControlError(
       'CONTROL_BUSY',
@@ -157,6 +183,17 @@ export async function removeStale(path: string): Promise<boolean> {
   }
   rmSync(path, { force: true });
   return true;
+}
+
+/** True when there is a socket. Throws when there is something else. */
+function refuseOthers(path: string): boolean {
+  const found = lstatSync(path, { throwIfNoEntry: false });
+  if (!found || found.isSocket()) return found !== undefined;
+  throw new ControlError(
+    'CONTROL',
+    `listening on the control socket ${path}: there is a file that is no socket`,
+    'it is left alone; move it away, or choose another path with --control',
+  );
 }
 
 function isLive(path: string): Promise<boolean> {

@@ -1,7 +1,7 @@
 /** Removes what an engine that was killed has left in this network namespace. */
-import { lockNamespace } from './datapath.js';
 import { removeFilters } from './filters.js';
 import { findPredecessors, resetKeepers } from './keep/predecessors.js';
+import { lockNamespace } from './lock.js';
 import { links, removeLocalDelivery, restoreSettings } from './system.js';
 
 /** Returns what was removed, in words. Throws EngineError while an engine is running here. */

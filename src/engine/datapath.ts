@@ -1,5 +1,5 @@
 /** The kernel side of the engine: the program, its maps, where it is attached, and how it is told the rules. */
-import net from 'node:net';
+import type net from 'node:net';
 import { fileURLToPath } from 'node:url';
 import { attach, BpfObject, Hook, mapUpdate, sumPerCpu } from '../kernel/bpf.js';
 import { KernelError } from '../kernel/errors.js';
@@ -11,9 +11,13 @@ import type { CompiledRule } from '../policy/rules.js';
 import { EngineError } from './errors.js';
 import { removeFilters } from './filters.js';
 import { Keeping } from './keep/keeping.js';
+import { type KeptMaps, keptMaps } from './keep/table.js';
 import { Config, kernelCounters, MAX_RULES, MAX_WORKERS, RULE_BYTES, Setting } from './layout.js';
+import { descriptorOf, lockNamespace, shareLock } from './lock.js';
 import { optionNames } from './option-names.js';
 import type { LogEvent } from './options.js';
+import type { RunningEngine } from './replace/running-engine.js';
+import { GENERATIONS } from './rule-book.js';
 import {
   addLocalDelivery,
   changeSettings,
@@ -34,7 +38,11 @@ export interface Tun {
   ifname: string;
 }
 
-type Kept = ReturnType<typeof Keeping.open>;
+/** What is there before us: maps that go on, as descriptors. */
+interface Before {
+  keeping: Keeping | null;
+  maps: Record<string, number> | null;
+}
 
 export class Datapath {
   readonly tuns: Tun[] = [];
@@ -46,8 +54,11 @@ export class Datapath {
   /** Null: taken flows end with this process. */
   readonly keeping: Keeping | null;
   #attached = false;
+  /** What is set up in the system besides our own devices is another engine's: of one that we are to replace, or that has
+   *  replaced us. */
+  #others = false;
 
-  private constructor(found: Link[], locks: net.Server[], flowLimit: number, before: Kept) {
+  private constructor(found: Link[], locks: net.Server[], flowLimit: number, before: Before) {
     this.keeping = before.keeping;
     this.#links = found;
     this.#locks = locks;
@@ -77,10 +88,7 @@ export class Datapath {
       counters: map('counters'),
       unsupported: map('unsupported'),
     };
-    if (this.keeping) {
-      const { maps } = this;
-      this.keeping.maps = { ...maps, rule_banks: map('rule_banks'), fragments: map('fragments') };
-    }
+    if (this.keeping) this.keeping.maps = this.allMaps;
     this.#config = new DataView(mmapShared(this.maps.config, Config.bytes));
     // Another engine was killed, perhaps while it wrote a packet.
     for (let i = 0; i < MAX_WORKERS; i++) this.#config.setUint32(Config.writing + 4 * i, 0, true);
@@ -96,8 +104,9 @@ export class Datapath {
     interfaces: readonly string[],
     workers: number,
     flowLimit: number,
-    { keep, log }: { keep: boolean; log: (event: LogEvent) => void },
+    options: { keep: boolean; log: (event: LogEvent) => void; running: RunningEngine | null },
   ): Promise<Datapath> {
+    const { keep, log, running } = options;
     if (workers < 1 || workers > MAX_WORKERS) {
       throw new EngineError('WORKERS', `found ${workers} workers, expected 1 to ${MAX_WORKERS}`, undefined, {
         usage: true,
@@ -122,9 +131,19 @@ export class Datapath {
     const locks: net.Server[] = [];
     let datapath: Datapath | null = null;
     try {
-      locks.push(await lockNamespace());
-      const before = Keeping.open(keep, workers, flowLimit, log);
+      if (!running) locks.push(await lockNamespace());
+      const before: Before = running
+        ? {
+            keeping: keep ? Keeping.beside(workers, flowLimit, running.welcome.slots, log) : null,
+            maps: running.maps(),
+          }
+        : Keeping.open(keep, workers, flowLimit, log);
       datapath = new Datapath(found, locks, flowLimit, before);
+      if (running) {
+        datapath.#others = true;
+        // No connection that it has selected is taken for one that we have.
+        datapath.#config.setUint32(Config.generation, running.welcome.generation + GENERATIONS, true);
+      }
       // The programs have them now.
       for (const fd of Object.values(before.maps ?? {})) close(fd);
       for (let i = 0; i < workers; i++) datapath.#addTun(i);
@@ -212,15 +231,67 @@ export class Datapath {
     changeSettings();
     destroyForeignSockets(goingOn);
     addLocalDelivery(goingOn);
+    this.attachPrograms();
+    this.removeOthers([]);
+  }
+
+  /** Our programs on the watched interfaces, each in place of another engine's in one step. */
+  attachPrograms(): void {
     this.#attached = true;
     for (const link of this.#links) {
       const kind = link.link_type === 'ether' || link.link_type === 'loopback' ? 'ethernet' : 'raw';
       attach(link.ifindex, Hook.egress, this.#object.program(`dress_${kind}`), link.ifname);
       attach(link.ifindex, Hook.ingress, this.#object.program(`track_${kind}`), link.ifname);
     }
-    // Programs that a killed engine has left elsewhere, or on an interface that has another name now.
-    const ours = [...this.#links, ...this.tuns].map(({ ifname }) => ifname);
+  }
+
+  /** Programs that another engine has left elsewhere, or on an interface that has another name now. */
+  removeOthers(spare: readonly string[]): void {
+    const ours = [...this.#links, ...this.tuns].map(({ ifname }) => ifname).concat(spare);
     for (const { ifindex, ifname } of links()) if (!ours.includes(ifname)) removeFilters(ifindex, ifname);
+  }
+
+  /** What a running engine has set up already, and would be missed if it went: nothing changes where it is there. */
+  prepareSystem(): void {
+    changeSettings();
+    addLocalDelivery(true);
+  }
+
+  /** Ports of flows that come from a running engine go on being looked at. */
+  addPorts(more: Uint8Array): void {
+    const ports = new Uint8Array(this.#config.buffer, Config.ports, more.length);
+    more.forEach((bits, i) => {
+      ports[i] = (ports[i] as number) | bits;
+    });
+  }
+
+  /** The running engine's flows and its system are ours; `lock` is a copy of its lock. */
+  async takeSystem(lock: number): Promise<void> {
+    this.#others = false;
+    this.#locks.push(await shareLock(lock));
+  }
+
+  /** They are another engine's. */
+  leaveSystem(): void {
+    this.#others = true;
+  }
+
+  get lock(): net.Server {
+    return this.#locks[0] as net.Server;
+  }
+  get lockDescriptor(): number {
+    return descriptorOf(this.lock);
+  }
+  get interfaces(): string[] {
+    return this.#links.map(({ ifname }) => ifname);
+  }
+  get generation(): number {
+    return this.#config.getUint32(Config.generation, true);
+  }
+  /** All that the programs use, by name. */
+  get allMaps(): KeptMaps {
+    const entries = keptMaps.map((name) => [name, this.#object.map(name)]);
+    return Object.fromEntries(entries) as KeptMaps;
   }
 
   /** In place of workers that are about to begin: what comes from here on is held for them. */
@@ -255,7 +326,7 @@ export class Datapath {
     // It serves flows that another engine has kept until we have taken over, or that the next one will take over.
     const { keeping } = this;
     const leave = keeping?.abandoned || (keeping?.adopting && !keeping.committed);
-    if (this.#attached && !leave) {
+    if (this.#attached && !leave && !this.#others) {
       for (const link of this.#links) removeFilters(link.ifindex, link.ifname);
       removeLocalDelivery();
       restoreSettings();
@@ -265,29 +336,4 @@ export class Datapath {
     this.#object.close();
     for (const held of this.#locks) held.close();
   }
-}
-
-/**
- * One engine a network namespace, since rules, routes and sysctls are the namespace's. An abstract Unix socket belongs
- * to it, too, and dies with its holder.
- */
-export function lockNamespace(): Promise<net.Server> {
-  return new Promise((resolve, reject) => {
-    const server = net.createServer((socket) => socket.destroy());
-    server.unref();
-    server.once('error', (cause: NodeJS.ErrnoException) => {
-      reject(
-        cause.code === 'EADDRINUSE'
-          ? new EngineError(
-              'BUSY',
-              'another engine is running in this network namespace',
-              'stop it first; one engine can watch all interfaces',
-            )
-          : new EngineError('LOCK', `the lock of this network namespace: ${cause.message}`, undefined, {
-              cause,
-            }),
-      );
-    });
-    server.listen('\0desplice', () => resolve(server));
-  });
 }

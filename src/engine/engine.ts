@@ -12,6 +12,9 @@ import { Flow } from './flow.js';
 import { Gather } from './gather.js';
 import type { Drained, FromWorker, RulesMessage, ToWorker, WorkerData } from './messages.js';
 import type { InterceptOptions } from './options.js';
+import { HandingOver } from './replace/handing-over.js';
+import { Answers, type Crew, Leaving, rulesBefore, takeOver } from './replace/replaced.js';
+import { RunningEngine } from './replace/running-engine.js';
 import { ByGeneration, workOf } from './rule-book.js';
 import { type EngineStats, sumStats } from './sum-stats.js';
 import { Unanswered } from './unanswered.js';
@@ -39,12 +42,17 @@ export class Engine {
   readonly #drains = new Gather<Drained>();
   #timer: NodeJS.Timeout | null = null;
   #closing: Promise<void> | null = null;
+  readonly #answers = new Answers();
+  #handingOver: HandingOver | null = null;
+  /** Says to the engine that was replaced that it may go. */
+  #dismiss: (() => void) | null = null;
 
   private constructor(
     readonly datapath: Datapath,
     readonly options: InterceptOptions,
     readonly onFlow: (flow: Flow) => void,
     readonly onFailure: (error: Error) => void,
+    readonly onReplaced: () => void,
   ) {
     this.#unanswered = new Unanswered(datapath.maps.handshakes);
   }
@@ -53,6 +61,42 @@ export class Engine {
     options: InterceptOptions,
     onFlow: (flow: Flow) => void,
     onFailure: (error: Error) => void,
+    onReplaced: () => void,
+  ): Promise<Engine> {
+    const start = (running: RunningEngine | null): Promise<Engine> =>
+      Engine.#start(options, onFlow, onFailure, onReplaced, running);
+    if (!options.replace) return start(null);
+    const log = options.log ?? (() => {});
+    const running = await RunningEngine.find(options.interfaces);
+    if (!running) {
+      log({
+        level: 'info',
+        event: 'nothingToReplace',
+        message: 'no engine is running here: this one starts as usual',
+      });
+      return start(null);
+    }
+    try {
+      return await start(running);
+    } catch (error) {
+      const { isLost } = running;
+      running.close();
+      if (!isLost || !(await RunningEngine.isGone())) throw error;
+      log({
+        level: 'warn',
+        event: 'replaceLost',
+        message: `the running engine (process ${running.pid}) ended while this one took over: this one starts as usual`,
+      });
+      return start(null);
+    }
+  }
+
+  static async #start(
+    options: InterceptOptions,
+    onFlow: (flow: Flow) => void,
+    onFailure: (error: Error) => void,
+    onReplaced: () => void,
+    running: RunningEngine | null,
   ): Promise<Engine> {
     const rules = compileRules(options.rules);
     if (options.interfaces.length === 0) {
@@ -77,30 +121,67 @@ export class Engine {
       [...new Set(options.interfaces)],
       workers,
       options.flowLimit ?? DEFAULT_FLOW_LIMIT,
-      { keep: options.keep === true, log: options.log ?? (() => {}) },
+      { keep: options.keep === true, log: options.log ?? (() => {}), running },
     );
-    const engine = new Engine(datapath, options, onFlow, onFailure);
+    const engine = new Engine(datapath, options, onFlow, onFailure, onReplaced);
     try {
       const message = { generation: datapath.nextGeneration, work: workOf(rules) };
       engine.#history.set(datapath.nextGeneration, options.rules);
+      if (running) engine.#history.set(running.welcome.generation, running.welcome.rules);
       // The ports of flows that go on must go on being looked at.
       datapath.setRules(rules, datapath.keeping?.adopting === true);
-      for (let i = 0; i < workers; i++) engine.#threads.push(await engine.#startWorker(i, message));
-      datapath.attach();
-      datapath.keeping?.commit();
-      if (datapath.keeping) {
-        datapath.beat();
-        engine.#sendAll({ type: 'begin' });
+      for (let i = 0; i < workers; i++)
+        engine.#threads.push(await engine.#startWorker(i, message, running !== null));
+      if (running) {
+        const before = rulesBefore(running);
+        if (before) engine.#sendAll({ type: 'rules', ...before });
+        engine.#dismiss = await takeOver(running, engine.#crew());
+      } else {
+        datapath.attach();
+        datapath.keeping?.commit();
+        if (datapath.keeping) {
+          datapath.beat();
+          await engine.#answers.begun.ask(workers, (request) => engine.#sendAll({ type: 'begin', request }));
+        }
       }
     } catch (error) {
       await engine.#stop();
       throw error;
     }
     engine.#timer = setInterval(() => engine.#housekeeping(), HOUSEKEEPING_MS);
+    engine.#offerPlace();
     return engine;
   }
 
-  #startWorker(index: number, rules: RulesMessage): Promise<Thread> {
+  #crew(): Crew {
+    return {
+      datapath: this.datapath,
+      answers: this.#answers,
+      counters: this.#threads.map(({ counters }) => counters),
+      sendAll: (message) => this.#sendAll(message),
+      log: (event) => this.options.log?.(event),
+    };
+  }
+
+  /** From here on another engine may take our place. */
+  #offerPlace(): void {
+    const leaving = new Leaving(
+      this.#crew(),
+      () => (this.#closing ? 'it is stopping' : null),
+      this.options.flowLimit ?? DEFAULT_FLOW_LIMIT,
+      () => this.#history.get(this.datapath.generation & 0xffff) ?? [],
+      () => this.onReplaced(),
+    );
+    this.#handingOver = new HandingOver(this.datapath.lock, leaving, (event) => this.options.log?.(event));
+  }
+
+  /** What others know us by is ours: whoever was replaced may go. */
+  dismiss(): void {
+    this.#dismiss?.();
+    this.#dismiss = null;
+  }
+
+  #startWorker(index: number, rules: RulesMessage, beside: boolean): Promise<Thread> {
     const { port1, port2 } = new MessageChannel();
     const wake = eventfd();
     const { keeping } = this.datapath;
@@ -120,6 +201,7 @@ export class Engine {
       decide: decide === undefined ? 'none' : decide instanceof URL ? decide.href : 'main',
       decideTimeoutMs: this.options.decideTimeoutMs ?? DEFAULT_DECIDE_MS,
       keep: keeping?.workerData() ?? null,
+      beside,
       port: port2,
     };
     const worker = new Worker(new URL('./worker.js', import.meta.url), {
@@ -130,6 +212,7 @@ export class Engine {
     return new Promise((resolve, reject) => {
       worker.once('error', (error) => {
         reject(error);
+        this.#answers.close();
         // A worker does not end by itself: its flows are the next engine's.
         keeping?.abandon();
         if (!this.#closing) this.onFailure(error);
@@ -139,7 +222,7 @@ export class Engine {
           keeping?.onKeeper(index, message.keeper);
           resolve(thread);
         } else if (message.type === 'keeper') keeping?.onKeeper(index, message.keeper);
-        else this.#onMessage(thread, message);
+        else if (!this.#answers.take(message)) this.#onMessage(thread, message);
       });
     });
   }
@@ -269,6 +352,7 @@ export class Engine {
 
   /** Takes no new flow, releases those that are taken, resets what is left in the end, removes all that was set up. */
   close(): Promise<void> {
+    this.#handingOver?.withdraw();
     this.#closing ??= (this.datapath.keeping?.abandoned ? Promise.resolve() : this.#drain()).then(() =>
       this.#stop(),
     );
@@ -286,6 +370,8 @@ export class Engine {
     clearTimeout(late);
     const total = (what: keyof Drained) => each.reduce((sum, drained) => sum + drained[what], 0);
     const [released, ended, reset] = [total('released'), total('ended'), total('reset')];
+    // What it was about has been said already.
+    if (this.#handingOver?.isOver && released + ended + reset === 0) return;
     this.options.log?.({
       level: 'info',
       event: 'drained',

@@ -10,7 +10,7 @@ import type { Counters } from './counters.js';
 import type { FlowEntry } from './flow-entry.js';
 import type { KeptFlows } from './keep/writer.js';
 import { ANY_NUMBER, FLOW_BYTES, HANDSHAKE_STATE, Live, State } from './layout.js';
-import { releasePipe } from './relay.js';
+import { pipes, releasePipe } from './relay.js';
 import { CLIENT, type Identity, SERVER, type Side, TakenFlow } from './taken.js';
 import type { Takeover } from './takeover.js';
 
@@ -107,6 +107,19 @@ export class FlowTable {
     return { index: this.#slots.length, generation: this.#nextGeneration() };
   }
 
+  /** How many slots may be filled. */
+  get used(): number {
+    return this.#slots.length;
+  }
+  /** What the last flow got, of this engine or of one before it. */
+  get generation(): number {
+    return this.#generation;
+  }
+  /** No flow gets a number that one of another engine has had. */
+  countOn(generation: number): void {
+    this.#generation = Math.max(this.#generation, generation);
+  }
+
   /** A flow of the engine before this one. `renumber` must follow when all are there. */
   adopt(flow: TakenFlow): void {
     this.#slots[flow.index] = flow;
@@ -147,6 +160,22 @@ export class FlowTable {
       flow.fds[side] = -1;
     }
     this.#slots[flow.index] = null;
+  }
+
+  /** Another engine has copies of its descriptors and goes on with it, so that closing ours says nothing to anybody. */
+  drop(flow: TakenFlow): void {
+    flow.finished = true;
+    for (const side of [CLIENT, SERVER] as const) {
+      const { pipe } = flow.directions[side];
+      flow.directions[side].pipe = null;
+      if (pipe) pipes.destroy(pipe);
+      if (flow.fds[side] >= 0) close(flow.fds[side]);
+      flow.fds[side] = -1;
+    }
+    flow.kept?.clear(flow);
+    this.byKey.delete(flow.keyString);
+    this.#slots[flow.index] = null;
+    this.counters.add('active', -1);
   }
 
   /** The ends talk to each other alone. */

@@ -30,6 +30,8 @@ import { Identity, type Side, type TakenFlow } from './taken.js';
 const PACKET = 65536;
 /** Packets read in one go, so that what waits for one decision is put to it together. */
 const BATCH = 256;
+/** So many of them empty a TUN's queue (10,000 packets). */
+const MOST_BATCHES = 40;
 
 /** An end sends its first flight (RFC 6928) without waiting for an answer: what does not come now, waits for one. */
 const FIRST_FLIGHT_MS = 10;
@@ -49,6 +51,7 @@ export class Intake {
   readonly #looking = new Map<Pending, number>();
   readonly #budget = new HoldBudget();
   #nextId = 0;
+  #source: number;
   draining = false;
 
   constructor(
@@ -66,7 +69,17 @@ export class Intake {
     readonly decideTimeoutMs: number,
     /** Tells the tracker that we live, which many connections at once may keep from waiting for the next turn. */
     readonly beat: () => void,
-  ) {}
+  ) {
+    this.#source = tun;
+  }
+
+  /** What another engine has left in its TUN device is taken as if it had come by ours. */
+  takeFrom(tun: number, now: number): void {
+    this.#source = tun;
+    for (let batch = 0; batch < MOST_BATCHES && !this.#read(BATCH); batch++) this.#considerAll(now);
+    this.#source = this.tun;
+    this.#considerAll(now);
+  }
 
   /** Reads up to `most` packets that the tracker has redirected, and decides on what is new. */
   readHeld(now: number, most = BATCH): void {
@@ -85,7 +98,7 @@ export class Intake {
   /** Returns true when there was nothing left to read. */
   #read(most: number): boolean {
     for (let i = 0; i < most; i++) {
-      const length = read(this.tun, this.#buffer, PACKET);
+      const length = read(this.#source, this.#buffer, PACKET);
       if (length <= 0) return true;
       this.#accept(length);
     }

@@ -6,6 +6,8 @@ import type { Seen } from '../peek/seen.js';
 import type { Candidate, Decision } from './decision.js';
 import type { KeepData } from './keep/adoption.js';
 import type { LogEvent } from './options.js';
+import type { FrozenWorker } from './replace/channel.js';
+import type { FrozenPart } from './replace/freezing.js';
 import type { RuleWork } from './rule-book.js';
 
 export interface WorkerData {
@@ -28,6 +30,8 @@ export interface WorkerData {
   decideTimeoutMs: number;
   /** Null: its flows end with it. */
   keep: KeepData | null;
+  /** Another engine is running: nothing is taken before `begin`. */
+  beside: boolean;
 }
 
 /** What became of the flows of a stop. */
@@ -61,8 +65,15 @@ export type ToWorker =
   | { type: 'drain'; request: number; milliseconds: number }
   /** Its keeper was killed. */
   | { type: 'keep' }
-  /** The engine before is gone: what was adopted goes on. */
-  | { type: 'begin' }
+  /** The engine before is gone, or has left its flows to this one: what was adopted goes on. */
+  | { type: 'begin'; request: number }
+  /** Copies the flows of a running engine that are on offer. */
+  | { type: 'adopt'; request: number; sources: FrozenWorker[]; workers: number }
+  /** Stops and writes flows down in the table `memfd`; null: they are in the one that is kept. */
+  | { type: 'freeze'; request: number; memfd: number | null }
+  /** All goes on as before; or the flows have gone to a new engine. */
+  | { type: 'thaw' }
+  | { type: 'leave'; request: number }
   | { type: 'stop' };
 
 export type FromWorker =
@@ -91,4 +102,10 @@ export type FromWorker =
   | { type: 'listed'; request: number; flows: FlowInfo[] }
   | { type: 'released'; request: number; outcomes: ReleaseOutcome[] }
   | ({ type: 'drained'; request: number } & Drained)
+  /** `error`: why there are none; the sources are as they were. */
+  | { type: 'adopted'; request: number; flows: number; error: string | null }
+  /** `at`: CLOCK_MONOTONIC in nanoseconds. */
+  | { type: 'begun'; request: number; at: number }
+  | ({ type: 'frozen'; request: number; worker: number; error: string | null } & FrozenPart)
+  | { type: 'left'; request: number; flows: number }
   | ({ type: 'log' } & LogEvent);

@@ -14,6 +14,12 @@ export interface LogEvent {
   reset?: number;
   /** Of the event `adopted`: flows of the engine before that go on. */
   adopted?: number;
+  /** Of the events `tookOver` and `replaced`: flows that go on in the new engine, those that stay in the old one, how long they
+   *  stood still, in milliseconds, and the process of the new engine. */
+  flows?: number;
+  staying?: number;
+  gapMs?: number;
+  pid?: number;
   /** Of the event `peeked`: whose first bytes, what they were, and what happens. */
   client?: string;
   server?: string;
@@ -37,6 +43,12 @@ export interface InterceptOptions {
    * `keep` in this network namespace goes on with them. Default false.
    */
   keep?: boolean;
+  /**
+   * Takes the place of the engine that runs in this network namespace, of this version or another one of the same layout:
+   * its relayed flows go on here, and it ends by itself. If this one fails before it is ready, that one goes on. With
+   * nothing running it starts as usual. Default false.
+   */
+  replace?: boolean;
   /** Closes the interception when it fires. */
   signal?: AbortSignal;
   /**

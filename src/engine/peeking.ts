@@ -64,11 +64,11 @@ export class Peeking {
     this.decided(flow, seen, decideByNames(look.peek, seen), look.events);
   }
 
-  /** Nobody will act on what is seen any more: all that are looked at go back to forwarding. */
-  stop(): void {
+  /** Nobody will act on what is seen any more: all that are looked at go back to forwarding, or are relayed. */
+  stop(action: 'release' | 'relay'): void {
     for (const [flow, { events, peeker }] of this.#looks) {
       this.#looks.delete(flow);
-      this.decided(flow, peeker.end(), { action: 'release', module: null, release: null }, events);
+      this.decided(flow, peeker.end(), { action, module: null, release: null }, events);
     }
   }
 

@@ -45,6 +45,8 @@ export class Releasing {
   readonly #touched = new Set<TakenFlow>();
   readonly #total: HeldTotal = { bytes: 0 };
   #swept = 0;
+  /** Why nothing is released now; null: it is. */
+  #refusal: string | null = null;
 
   constructor(
     readonly entry: FlowEntry,
@@ -70,7 +72,7 @@ export class Releasing {
       told({ result: 'ended' });
       return;
     }
-    const unfit = whyUnfit(flow);
+    const unfit = this.#refusal ?? whyUnfit(flow);
     if (unfit) {
       told({ result: 'refused', reason: unfit });
       return;
@@ -86,6 +88,12 @@ export class Releasing {
     };
     this.#waits.set(flow, wait);
     this.#check(wait, now);
+  }
+
+  /** What is being released goes on as before, and nothing is released until `null` is given. */
+  refuse(reason: string | null): void {
+    this.#refusal = reason;
+    if (reason !== null) for (const flow of [...this.#waits.keys()]) this.#abandon(flow, reason);
   }
 
   /** Something has happened to its sockets. */

@@ -5,6 +5,7 @@ import type { ReleaseOutcome } from '../flow/stats.js';
 import { Epoll } from '../kernel/epoll.js';
 import { silence } from '../kernel/eventfd.js';
 import { mmapShared } from '../kernel/ffi.js';
+import { Poll } from '../kernel/ppoll.js';
 import { close } from '../kernel/socket.js';
 import { describeSeen, type Seen } from '../peek/seen.js';
 import type { Then } from '../policy/clauses.js';
@@ -24,6 +25,8 @@ import { Peeking } from './peeking.js';
 import { Relaying } from './relaying.js';
 import { ReleasePolicy } from './release-policy.js';
 import { Releasing } from './releasing.js';
+import { Adopting } from './replace/adopting.js';
+import { Freezing } from './replace/freezing.js';
 import { RuleBook } from './rule-book.js';
 import { Settling } from './settling.js';
 import { isStillHeld } from './still-held.js';
@@ -102,6 +105,14 @@ const intake = new Intake(
   data.decideTimeoutMs,
   () => beat(Date.now()),
 );
+
+const freezing = new Freezing(table, epoll, intake, catchingUp, releasing, peeking, direct);
+const mail = new Poll([data.wake]);
+/** What goes on here once `begin` has come. */
+let adopted: TakenFlow[] = [];
+let adopting: Adopting | null = null;
+/** False while another engine holds the flows: until then nothing of theirs is moved, nothing is taken, and no heart beats. */
+let begun = !keep && !data.beside;
 
 function onSeen(identity: Identity, seen: Seen, then: Then): void {
   counters.add(seen.protocol, 1);
@@ -197,19 +208,63 @@ function onMessage(message: ToWorker): void {
       drainUntil = Date.now() + message.milliseconds;
       drainRequest = message.request;
       drained = { released: 0, ended: 0, reset: 0 };
-      peeking.stop();
+      peeking.stop('release');
       for (const flow of [...table.byKey.values()]) releaseForStop(flow);
       break;
     case 'keep':
       if (keep) post({ type: 'keeper', keeper: keep.startKeeper() });
       break;
     case 'begin':
-      keep?.begin((flow) => relaying.adopt(flow, [null, null]));
-      listen();
+      begin(message.request);
+      break;
+    case 'adopt':
+      adopt(message);
+      break;
+    case 'freeze':
+      freeze(message);
+      break;
+    case 'thaw':
+      freezing.thaw();
+      break;
+    case 'leave':
+      post({ type: 'left', request: message.request, flows: freezing.leave() });
       break;
     case 'stop':
       running = false;
       break;
+  }
+}
+
+function adopt({ request, sources, workers }: Extract<ToWorker, { type: 'adopt' }>): void {
+  let error: string | null = null;
+  try {
+    adopting = new Adopting(table, sources, workers);
+  } catch (cause) {
+    error = String(cause);
+  }
+  post({ type: 'adopted', request, flows: adopting?.count ?? 0, error });
+}
+
+function begin(request: number): void {
+  begun = true;
+  if (adopting) adopted = adopting.begin(parted);
+  for (const flow of adopted) relaying.adopt(flow, [null, null]);
+  adopted = [];
+  listen();
+  beat(Date.now());
+  relaying.settle(Date.now());
+  post({ type: 'begun', request, at: Number(process.hrtime.bigint()) });
+  adopting?.takeHeld(intake, tun);
+  adopting = null;
+}
+
+function freeze({ request, memfd }: Extract<ToWorker, { type: 'freeze' }>): void {
+  const worker = data.index;
+  try {
+    post({ type: 'frozen', request, worker, error: null, ...freezing.freeze(memfd) });
+  } catch (cause) {
+    const nothing = { used: 0, generation: 0, staying: 0, at: 0 };
+    post({ type: 'frozen', request, worker, error: String(cause), ...nothing });
   }
 }
 
@@ -254,12 +309,18 @@ function timeout(now: number): number {
 }
 
 function beat(now: number): void {
-  if ((now - lastBeat < BEAT_EVERY_MS && now >= lastBeat) || keep?.begun === false) return;
+  if ((now - lastBeat < BEAT_EVERY_MS && now >= lastBeat) || !begun) return;
   lastBeat = now;
   heartbeat[0] = process.hrtime.bigint();
 }
 
 function turn(): void {
+  if (freezing.frozen) {
+    mail.wait(Infinity);
+    silence(data.wake);
+    readMail();
+    return;
+  }
   const n = epoll.wait(timeout(Date.now()));
   let held = false;
   for (let i = 0; i < n; i++) {
@@ -288,7 +349,7 @@ function turn(): void {
   policy.settle(now);
   releasing.settle(now);
   handled.settle(now);
-  parted.take(onParted);
+  if (begun) parted.take(onParted);
   table.reap();
   // Last, so that a port used again finds its old flow cleaned up.
   // With nothing else to do there is most likely one packet, and a second read would find nothing; if there are more,
@@ -311,15 +372,18 @@ function listen(): void {
 }
 
 epoll.addReadable(data.wake, TAG_WAKE, NOT_A_FLOW);
-const keeper = keep ? keep.adopt(table) : 0;
+if (keep) adopted = keep.adopt(table);
+// Only when all is copied: one that is killed before leaves no keeper that has less than those before it.
+const keeper = keep ? keep.startKeeper() : 0;
 // One that keeps waits for `begin`. Were it killed before, the next engine would end what it had taken; and a socket that a
 // listener has made and nobody has accepted yet looks like one that a killed engine has left (destroyForeignSockets()).
-if (!keep) {
+if (begun) {
   listen();
-  heartbeat[0] = process.hrtime.bigint();
+  beat(Date.now());
 }
 post({ type: 'ready', keeper });
 while (running) turn();
+(adopting as Adopting | null)?.abandon();
 request.close();
 // A keeper shares them, and may live a moment longer.
 if (keep) close(data.tun);

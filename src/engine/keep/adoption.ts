@@ -18,8 +18,8 @@ export interface KeepData {
   /** Descriptor of the table. */
   memfd: number;
   workers: number;
-  /** By worker of the engine before: the process that keeps its descriptors, and its table in there. */
-  keepers: { pid: number; worker: number; memfd: number }[];
+  /** By worker of the engine before, which is gone: the process that keeps its descriptors, and its table in there. */
+  keepers: TableOf[];
 }
 
 /** From here on this thread's descriptors are its own, for a keeper to share: those of the main thread are not among them. */
@@ -34,49 +34,99 @@ export function openKept(memfd: number): KeptTable {
   return table;
 }
 
-/** Fills `table` with the flows that belong to this worker. Nothing of theirs is moved yet. */
-export function adoptFlows(table: FlowTable, kept: KeptFlows, { keepers, workers }: KeepData): TakenFlow[] {
-  const adopted: TakenFlow[] = [];
-  for (const { pid, worker, memfd } of keepers) {
-    const keeper = new OtherProcess(pid);
-    const copied = keeper.copy(memfd);
-    const before = KeptTable.open(copied);
-    close(copied);
+/** Descriptors of flows of another engine, and how they are numbered here. */
+export interface Copied {
+  flows: TakenFlow[];
+  /** The tracker knows them by other numbers. */
+  renumbered: boolean;
+  /** What its worker was about to send by hand when it was killed. */
+  directs: Map<TakenFlow, DirectNote>;
+}
+
+/** A table of another engine, and the process with its descriptors. `used`: slots that may be filled. */
+export interface TableOf {
+  pid: number;
+  worker: number;
+  memfd: number;
+  used?: number;
+}
+
+/**
+ * Fills `table` with copies of those flows that belong to this worker, which writes them down in `kept`. Nothing of theirs is
+ * moved, and the entries in the kernel are left as they are.
+ */
+export function copyFlows(
+  table: FlowTable,
+  kept: KeptFlows | null,
+  sources: readonly TableOf[],
+  workers: number,
+): Copied {
+  const copied: Copied = { flows: [], renumbered: false, directs: new Map() };
+  for (const { pid, worker, memfd, used } of sources) {
+    const other = new OtherProcess(pid);
+    const fd = other.copy(memfd);
+    const before = KeptTable.open(fd);
+    close(fd);
     if (!before) continue;
     const direct = before.direct(worker);
     // A number of workers that has changed changes whose flows they are; then they are numbered anew.
     const same = before.workers === workers;
-    for (let index = 0; index < before.slots; index++) {
+    if (!same) copied.renumbered = true;
+    for (let index = 0; index < Math.min(before.slots, used ?? before.slots); index++) {
       const at = before.at(worker, index);
       if (before.state(at) !== SlotState.RELAY) continue;
       const identity = identityAt(before, at);
-      if (workerOf(identity.key, workers) !== kept.worker) continue;
+      if (workerOf(identity.key, workers) !== table.worker) continue;
       const generation = before.words.getUint32(at + Slot.generation, true);
       const keyString = Buffer.from(identity.key).toString('latin1');
       const place = same ? { index, generation } : table.place();
-      const flow = new TakenFlow(kept.worker, place.index, place.generation, keyString, identity, 'relay');
+      const flow = new TakenFlow(table.worker, place.index, place.generation, keyString, identity, 'relay');
       flow.started = before.words.getFloat64(at + Slot.started, true);
       for (const side of [CLIENT, SERVER] as const) {
-        flow.fds[side] = keeper.copy(before.words.getInt32(at + Slot.sockets + 4 * side, true));
+        flow.fds[side] = copyOf(other, before.words.getInt32(at + Slot.sockets + 4 * side, true));
       }
-      for (const from of [CLIENT, SERVER] as const) restore(flow, from, before, at, keeper);
-      kept.put(flow);
+      for (const from of [CLIENT, SERVER] as const) restore(flow, from, before, at, other);
+      kept?.put(flow);
       table.adopt(flow);
-      // It may have been half way into forwarding, or what was held for it is lost, and comes again.
-      // The tracker would end it under its old number.
-      const renumbered = same ? 0 : Live.MAY_PART;
-      table.entry.change(identity, Live.CATCHING_UP | Live.RELEASING | renumbered, Live.SIDES);
-      if (table.entry.parted) {
-        table.part(flow);
-        continue;
-      }
-      if (direct && identity.key.every((byte, i) => byte === direct.key[i])) sendDirect(flow, direct);
-      adopted.push(flow);
+      if (direct && identity.key.every((byte, i) => byte === direct.key[i])) copied.directs.set(flow, direct);
+      copied.flows.push(flow);
     }
-    keeper.close();
+    other.close();
   }
   table.renumber();
-  return adopted;
+  return copied;
+}
+
+/**
+ * They are ours now: the kernel's entries are put right. Returns those that go on; others the tracker has ended meanwhile. `forget`
+ * is called when the tracker names none by its old number any more.
+ */
+export function settleCopied(table: FlowTable, copied: Copied, forget: () => void): TakenFlow[] {
+  // A flow may have been half way into forwarding, or what is held for it is lost, and comes again.
+  const undone = Live.CATCHING_UP | Live.RELEASING;
+  if (copied.renumbered) {
+    for (const { identity } of copied.flows) table.entry.change(identity, undone | Live.MAY_PART, Live.SIDES);
+  }
+  forget();
+  return copied.flows.filter((flow) => {
+    table.entry.change(flow.identity, undone, Live.SIDES);
+    if (table.entry.parted) {
+      table.part(flow);
+      return false;
+    }
+    const direct = copied.directs.get(flow);
+    if (direct) sendDirect(flow, direct);
+    return true;
+  });
+}
+
+/** -1: there is nothing to copy. */
+function copyOf(other: OtherProcess, fd: number): number {
+  const copied = other.copy(fd);
+  if (copied >= 0 || fd < 0) return copied;
+  throw new Error(
+    `descriptor ${fd} of process ${other.pid} can't be copied: that process is gone, or more files may not be open here`,
+  );
 }
 
 /** What is in transit from `from` to the other end, and on which socket. */
@@ -86,7 +136,9 @@ function restore(flow: TakenFlow, from: Side, before: KeptTable, at: number, kee
   // It was being released: a socket in repair mode sends nothing.
   leaveRepair(source);
   const pipe = at + Slot.pipes + 8 * from;
-  const [readEnd, writeEnd] = [0, 4].map((offset) => keeper.copy(before.words.getInt32(pipe + offset, true)));
+  const [readEnd, writeEnd] = [0, 4].map((offset) =>
+    copyOf(keeper, before.words.getInt32(pipe + offset, true)),
+  );
   if (readEnd !== undefined && writeEnd !== undefined && readEnd >= 0 && writeEnd >= 0) {
     direction.pipe = { readEnd, writeEnd };
     direction.queued = pipeBytes(readEnd);

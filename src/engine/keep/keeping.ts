@@ -35,6 +35,11 @@ export class Keeping {
     this.#table = KeptTable.create(this.#memfd, workers, slots, Number(process.hrtime.bigint() / 1000n));
   }
 
+  /** For an engine that takes over from a running one, which has up to `slots` flows in each worker. */
+  static beside(workers: number, flowLimit: number, slots: number, log: (event: LogEvent) => void): Keeping {
+    return new Keeping(workers, Math.max(flowLimit, slots), log);
+  }
+
   /**
    * Deals with what another engine has left here; the lock of the namespace must be ours. With `keep`, the youngest whole
    * one is adopted: returns also its maps, as descriptors that are the caller's to close.
@@ -165,6 +170,16 @@ export class Keeping {
     }
   }
 
+  get table(): KeptTable {
+    return this.#table;
+  }
+
+  /** Where another process finds the flows of each worker; null: a keeper was killed just now. */
+  sources(): { pid: number; worker: number; memfd: number }[] | null {
+    if (this.#pids.some((pid) => pid === 0)) return null;
+    return this.#pids.map((pid, worker) => ({ pid, worker, memfd: this.#memfd }));
+  }
+
   /** This engine has failed: all that it has taken is left to the next one. */
   abandon(): void {
     this.abandoned = this.committed;
@@ -172,7 +187,13 @@ export class Keeping {
 
   /** The workers have ended: nothing is kept any more, unless it is abandoned. */
   close(): void {
-    for (const pid of this.abandoned ? [] : this.#pids.filter((each) => each > 0)) {
+    if (!this.abandoned) this.endKeepers();
+    close(this.#memfd);
+  }
+
+  endKeepers(): void {
+    for (const pid of this.#pids.splice(0)) {
+      if (pid === 0) continue;
       try {
         const keeper = new OtherProcess(pid);
         keeper.end(END_MS);
@@ -182,7 +203,6 @@ export class Keeping {
         // It was killed before.
       }
     }
-    close(this.#memfd);
   }
 }
 

@@ -43,7 +43,7 @@ export function survey(predecessor: Predecessor, table: KeptTable, flows: number
         (side) => keeper && socketOf(keeper, table, at, side, identity),
       );
       const whole = taken && sockets.every((inode) => inode);
-      if (whole && state === SlotState.RELAY) {
+      if (whole && state !== SlotState.HANDLE) {
         result.adopted++;
         keys.add(nameOf(identity.key));
         for (const inode of sockets) adopted.add(inode as string);

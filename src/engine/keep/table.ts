@@ -14,7 +14,7 @@ import {
 } from '../layout.js';
 
 /** Raise it when this file or bpf/layout.h changes its meaning: what another version has left is cleaned, not adopted. */
-export const VERSION = 1;
+export const VERSION = 2;
 export const MEMFD_NAME = 'desplice-flows';
 const MAGIC = 0x44535043;
 
@@ -40,7 +40,10 @@ const Header = {
   committed: 20,
   epoch: 24,
   maps: 32,
+  offer: 64,
 };
+/** Of Header.offer, in its two lowest bits: whose the flows are while a new engine takes over from a running one. */
+const Offer = { NONE: 0, OPEN: 1, TAKEN: 2, WITHDRAWN: 3 } as const;
 const HEADER = 4096;
 /** Of one worker: its counters, and the data that it is about to send by hand (DIRECT_BYTES of direct.ts at most). */
 const REGION = 8192;
@@ -63,8 +66,9 @@ export const Slot = {
   urgent: 160,
   urgentAt: 168,
 } as const;
-/** What is in a slot. What a handler has read and not written is nobody's but the engine's. */
-export const SlotState = { FREE: 0, RELAY: 1, HANDLE: 2 } as const;
+/** What is in a slot. What a handler has read and not written is nobody's but the engine's. STAYING: relayed, and not to be
+ *  handed over to a new engine while this one lives. */
+export const SlotState = { FREE: 0, RELAY: 1, HANDLE: 2, STAYING: 3 } as const;
 
 /** Two engines that agree on this number and on VERSION read each other's memory alike. */
 const fingerprint = [
@@ -75,6 +79,8 @@ const fingerprint = [
   kernelCounters.length,
   workerCounters.length,
 ].reduce((sum, n) => (Math.imul(sum, 31) + n) >>> 0, SLOT);
+/** The same as one word. */
+export const LAYOUT = `${VERSION}.${fingerprint.toString(16)}`;
 
 export const tableBytes = (workers: number, slots: number): number =>
   HEADER + MAX_WORKERS * REGION + workers * slots * SLOT;
@@ -137,6 +143,29 @@ export class KeptTable {
   }
   commit(): void {
     Atomics.store(this.#atomic, Header.committed >>> 2, 1);
+  }
+
+  /**
+   * What is written here is on offer to a new engine, until one of the two has the last word: it takes it, or we withdraw
+   * it. Whoever comes first decides for both, in one instruction, whatever becomes of either process. Returns the number of
+   * the offer, so that nobody takes one that was withdrawn long ago.
+   */
+  offer(): number {
+    const number = ((this.words.getUint32(Header.offer, true) >>> 2) + 1) & 0xffffff;
+    Atomics.store(this.#atomic, Header.offer >>> 2, (number << 2) | Offer.OPEN);
+    return number;
+  }
+  /** False: the old engine has withdrawn it, and goes on. */
+  takeOffer(number: number): boolean {
+    return this.#settleOffer(number, Offer.TAKEN);
+  }
+  /** False: the new engine has taken it, and goes on. */
+  withdrawOffer(number: number): boolean {
+    return this.#settleOffer(number, Offer.WITHDRAWN);
+  }
+  #settleOffer(number: number, as: number): boolean {
+    const open = (number << 2) | Offer.OPEN;
+    return Atomics.compareExchange(this.#atomic, Header.offer >>> 2, open, (number << 2) | as) === open;
   }
 
   get maps(): KeptMaps {

@@ -15,6 +15,12 @@ export class KeptFlows {
 
   /** To be called when both sockets are made, and before the kernel is told that the flow is ours. */
   put(flow: TakenFlow): void {
+    this.write(flow, flow.action === 'handle' ? SlotState.HANDLE : SlotState.RELAY);
+    flow.kept = this;
+  }
+
+  /** The same for once. */
+  write(flow: TakenFlow, state: number): void {
     const at = this.#at(flow);
     const { words, bytes } = this.table;
     words.setUint32(at + Slot.generation, flow.generation, true);
@@ -27,8 +33,14 @@ export class KeptFlows {
       this.pipe(flow, from);
       this.urgentDone(flow, from);
     }
-    flow.kept = this;
-    this.table.setState(at, flow.action === 'handle' ? SlotState.HANDLE : SlotState.RELAY);
+    this.table.setState(at, state);
+  }
+
+  /** Marks one that is written down as not to be handed over, or as relayed again. */
+  mark(flow: TakenFlow, staying: boolean): void {
+    const [from, to] = staying ? [SlotState.RELAY, SlotState.STAYING] : [SlotState.STAYING, SlotState.RELAY];
+    const at = this.#at(flow);
+    if (this.table.state(at) === from) this.table.setState(at, to);
   }
 
   /** The direction has another pipe, or none: to be called while it is empty. */

@@ -1,0 +1,141 @@
+/** The running engine's half of a hand-over: who may take its place, and how it goes on if nobody does. docs/manual/upgrade.md
+ *  draws it. */
+import type net from 'node:net';
+import type { KeptTable } from '../keep/table.js';
+import type { LogEvent } from '../options.js';
+import { Channel, type FromNew, type FromOld, type FrozenWorker, layout, type Welcome } from './channel.js';
+import { faultPoint } from './fault.js';
+import { version } from './version.js';
+
+/** How long flows may stand still for a new engine: ends that hear nothing for this long begin to wonder. */
+const PATIENCE_MS = 2000;
+
+/** What the engine does for it. */
+export interface Replaceable {
+  /** Why it can't be replaced now; null: it can. */
+  unfit(): string | null;
+  welcome(): Omit<Welcome, 'type' | 'pid' | 'version'>;
+  /** Stops the workers. */
+  freeze(): Promise<{ table: KeptTable; workers: FrozenWorker[] }>;
+  /** The workers go on; the kernel's programs are ours again. */
+  thaw(): void;
+  /** Whatever a new engine has done to the kernel's programs since, they are ours. */
+  attachAgain(): void;
+  /** The flows are the new engine's. */
+  leave(to: { pid: number; gapMs: number | null }): void;
+}
+
+type ToNew = Channel<FromNew, FromOld>;
+
+export class HandingOver {
+  /** Whoever is about to take our place. */
+  #successor: ToNew | null = null;
+  #offer: { table: KeptTable; number: number; late: NodeJS.Timeout } | null = null;
+  /** It was asked to freeze: then nobody else is welcome until this one has gone. */
+  #frozen = false;
+  #freezing = false;
+  /** The flows are another engine's. */
+  isOver = false;
+
+  constructor(
+    readonly lock: net.Server,
+    readonly engine: Replaceable,
+    readonly log: (event: LogEvent) => void,
+  ) {
+    lock.on('connection', (socket) => this.#welcome(socket));
+  }
+
+  #welcome(socket: net.Socket): void {
+    const channel: ToNew = new Channel(
+      socket,
+      (message) => {
+        this.#onMessage(channel, message).catch((error: Error) => {
+          channel.send({ type: 'refused', why: error.message });
+        });
+      },
+      () => this.#onClose(channel),
+    );
+    // Anybody in this network namespace can connect.
+    if (channel.peer.uid !== 0) channel.close();
+  }
+
+  async #onMessage(channel: ToNew, message: FromNew): Promise<void> {
+    if (message.type === 'hello') {
+      const why = this.#whyNot(channel, message);
+      if (why !== null) {
+        channel.send({ type: 'refused', why });
+        return;
+      }
+      this.#successor = channel;
+      channel.send({ type: 'welcome', pid: process.pid, version, ...this.engine.welcome() });
+    } else if (channel !== this.#successor) channel.close();
+    else if (message.type === 'freeze') await this.#freeze(channel);
+    else this.withdraw(message);
+  }
+
+  #whyNot(channel: ToNew, hello: Extract<FromNew, { type: 'hello' }>): string | null {
+    if (this.#successor && this.#successor !== channel)
+      return `process ${this.#successor.peer.pid} is just taking its place`;
+    if (this.#freezing) return 'it has just been asked by another process';
+    if (hello.layout !== layout) {
+      return `it is of version ${version}, whose layout (${layout}) is not that of version ${hello.version} (${hello.layout})`;
+    }
+    return this.engine.unfit();
+  }
+
+  async #freeze(channel: ToNew): Promise<void> {
+    if (this.#frozen) throw new Error('it was asked twice');
+    const why = this.engine.unfit();
+    if (why !== null) throw new Error(why);
+    this.#frozen = true;
+    this.#freezing = true;
+    try {
+      const { table, workers } = await this.engine.freeze();
+      faultPoint('oldFrozen');
+      const number = table.offer();
+      this.#offer = { table, number, late: setTimeout(() => this.withdraw(), PATIENCE_MS) };
+      if (channel.closed) this.withdraw();
+      else channel.send({ type: 'frozen', offer: number, workers });
+    } catch (error) {
+      this.engine.thaw();
+      throw error;
+    } finally {
+      this.#freezing = false;
+    }
+  }
+
+  /** We go on, unless the new engine was quicker: then it has said so (`done`), or has just died. */
+  withdraw(done: Extract<FromNew, { type: 'done' }> | null = null): void {
+    const offer = this.#offer;
+    if (!offer) return;
+    this.#offer = null;
+    clearTimeout(offer.late);
+    if (!offer.table.withdrawOffer(offer.number)) {
+      this.#leave(done);
+      return;
+    }
+    this.engine.thaw();
+    this.log({
+      level: 'warn',
+      event: 'replaceFailed',
+      message: 'a new engine did not come to take over: this one goes on',
+    });
+  }
+
+  #onClose(channel: ToNew): void {
+    if (channel !== this.#successor) return;
+    const late = this.#frozen && !this.#offer && !this.isOver;
+    this.withdraw();
+    this.#successor = null;
+    this.#frozen = false;
+    // One that was slower than our patience may have gone on attaching its programs meanwhile.
+    if (late) this.engine.attachAgain();
+  }
+
+  #leave(done: Extract<FromNew, { type: 'done' }> | null): void {
+    faultPoint('oldReplaced');
+    this.isOver = true;
+    this.lock.close();
+    this.engine.leave({ pid: this.#successor?.peer.pid ?? 0, gapMs: done?.gapMs ?? null });
+  }
+}
