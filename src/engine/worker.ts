@@ -112,6 +112,8 @@ const mail = new Poll([data.wake]);
 let adopted: TakenFlow[] = [];
 let adopting: Adopting | null = null;
 /** False while another engine holds the flows: until then nothing of theirs is moved, nothing is taken, and no heart beats. */
+/** To be done at the end of the turn: what epoll has told is not told again. */
+let freezeAsked: Extract<ToWorker, { type: 'freeze' }> | null = null;
 let begun = !keep && !data.beside;
 
 function onSeen(identity: Identity, seen: Seen, then: Then): void {
@@ -221,7 +223,7 @@ function onMessage(message: ToWorker): void {
       adopt(message);
       break;
     case 'freeze':
-      freeze(message);
+      freezeAsked = message;
       break;
     case 'thaw':
       freezing.thaw();
@@ -364,6 +366,8 @@ function turn(): void {
     drained.reset = rest.length;
     post({ type: 'drained', request: drainRequest, ...drained });
   }
+  if (freezeAsked) freeze(freezeAsked);
+  freezeAsked = null;
 }
 
 /** From now on flows are taken. */

@@ -25,6 +25,13 @@ export class OtherProcess {
     return fd < 0 ? -1 : Number(syscall(SYS_PIDFD_GETFD, this.#pidfd, fd, 0, 0));
   }
 
+  /** The same for one that has to be there; -1 stays -1. */
+  copyKnown(fd: number, what: string): number {
+    return fd < 0
+      ? -1
+      : check(this.copy(fd), 'pidfd_getfd', `${what}, descriptor ${fd} of process ${this.pid}`);
+  }
+
   /** Kills it and returns when its descriptors are closed, or after `milliseconds`. */
   end(milliseconds: number): void {
     if (Number(syscall(SYS_PIDFD_SEND_SIGNAL, this.#pidfd, SIGKILL, 0, 0)) < 0) return;

@@ -83,7 +83,10 @@ export function copyFlows(
       const flow = new TakenFlow(table.worker, place.index, place.generation, keyString, identity, 'relay');
       flow.started = before.words.getFloat64(at + Slot.started, true);
       for (const side of [CLIENT, SERVER] as const) {
-        flow.fds[side] = copyOf(other, before.words.getInt32(at + Slot.sockets + 4 * side, true));
+        flow.fds[side] = other.copyKnown(
+          before.words.getInt32(at + Slot.sockets + 4 * side, true),
+          'a socket',
+        );
       }
       for (const from of [CLIENT, SERVER] as const) restore(flow, from, before, at, other);
       kept?.put(flow);
@@ -120,15 +123,6 @@ export function settleCopied(table: FlowTable, copied: Copied, forget: () => voi
   });
 }
 
-/** -1: there is nothing to copy. */
-function copyOf(other: OtherProcess, fd: number): number {
-  const copied = other.copy(fd);
-  if (copied >= 0 || fd < 0) return copied;
-  throw new Error(
-    `descriptor ${fd} of process ${other.pid} can't be copied: that process is gone, or more files may not be open here`,
-  );
-}
-
 /** What is in transit from `from` to the other end, and on which socket. */
 function restore(flow: TakenFlow, from: Side, before: KeptTable, at: number, keeper: OtherProcess): void {
   const direction = flow.directions[from];
@@ -137,7 +131,7 @@ function restore(flow: TakenFlow, from: Side, before: KeptTable, at: number, kee
   leaveRepair(source);
   const pipe = at + Slot.pipes + 8 * from;
   const [readEnd, writeEnd] = [0, 4].map((offset) =>
-    copyOf(keeper, before.words.getInt32(pipe + offset, true)),
+    keeper.copyKnown(before.words.getInt32(pipe + offset, true), 'a pipe'),
   );
   if (readEnd !== undefined && writeEnd !== undefined && readEnd >= 0 && writeEnd >= 0) {
     direction.pipe = { readEnd, writeEnd };

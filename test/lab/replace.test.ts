@@ -1,0 +1,83 @@
+/** `run --replace`: a new engine takes the place of a running one, and no connection is the worse for it. */
+import { afterEach, beforeAll, describe, expect, it } from 'vitest';
+import type { Engine } from './engine.js';
+import { type FlowsResult, sleep, useRig, waitFor, watched } from './harness.js';
+import { socketsOf, systemState } from './state.js';
+
+const rig = useRig('replace', { run: null });
+
+/** BBR takes a pause for what the path can carry, and after a long one sends a packet every few seconds. */
+beforeAll(() => {
+  for (const role of ['client', 'middle', 'server'] as const)
+    rig.lab.exec(role, ['sh', '-c', 'echo reno > /proc/sys/net/ipv4/tcp_congestion_control']);
+});
+
+afterEach(async () => {
+  if (rig.engine?.running) expect(await rig.engine.stop()).toBe(0);
+  expect(socketsOf(rig.lab), 'sockets in the middle').toBe('');
+  expect(systemState(rig.lab)).toBe(rig.before);
+});
+
+const start = (...args: string[]): Promise<Engine> => rig.startEngine(['-p', watched, ...args]);
+
+/** Starts a new engine in place of the running one, which has to end well. Returns for how long flows stood still. */
+async function replace(...args: string[]): Promise<number> {
+  const old = rig.engine;
+  rig.engine = await start('--replace', ...args);
+  expect(await old.ended(20_000), old.stderr).toBe(0);
+  const took = rig.engine.events.find(({ event }) => event === 'tookOver');
+  const left = old.events.find(({ event }) => event === 'replaced');
+  expect(took).toBeDefined();
+  expect(left).toMatchObject({ pid: rig.engine.pid, gapMs: took?.gapMs });
+  return took?.gapMs as number;
+}
+
+const middle = (numbers: readonly number[]): number =>
+  [...numbers].sort((a, b) => a - b)[numbers.length >> 1] as number;
+
+describe.each([
+  ['IPv4, without --keep', 'server4', [], []],
+  ['IPv6, without --keep', 'server6', [], []],
+  ['IPv4, with --keep', 'server4', ['--keep'], ['--keep']],
+  ['IPv4, from --keep to without', 'server4', ['--keep'], []],
+  ['IPv4, from without to --keep', 'server4', [], ['--keep']],
+  ['IPv4, from one worker to two', 'server4', [], ['--workers', '2']],
+] as const)('%s', (_what, address, before, after) => {
+  it('200 transfers and short connections go on through five replacements', async () => {
+    const flows = 200;
+    const bytes = 2_000_000;
+    const host = rig.lab.addresses[address];
+    const [port, shortPort] = [rig.port(), rig.port()];
+    rig.engine = await start(...before);
+    const pace = { seed: 5, chunk: 40_000, gapMs: 200 };
+    await rig.serve({ port, mode: 'exchange', send: bytes, when: 'connect', pace });
+    await rig.serve({ port: shortPort, mode: 'exchange', send: 3000, when: 'data' });
+    let over = false;
+    const done = Promise.all([
+      rig.client<FlowsResult>({ host, port, flows, send: bytes, expect: bytes, pace }, 'client.mjs', 90_000),
+      rig.client<FlowsResult>(
+        { host, port: shortPort, flows: 100_000, parallel: 5, forMs: 6000, send: 500, expect: 3000 },
+        'client.mjs',
+        90_000,
+      ),
+    ]).finally(() => {
+      over = true;
+    });
+    await waitFor('all are taken', async () => (await rig.engine.stats()).flows.active >= flows);
+    const gaps: number[] = [];
+    for (let round = 0; round < 5; round++) {
+      await sleep(200);
+      expect(over, 'they still run').toBe(false);
+      gaps.push(await replace(...(round % 2 === 0 ? after : before)));
+    }
+    const [long, short] = await done;
+    console.log(JSON.stringify({ gaps, short, ...(await rig.engine.stats()).flows }));
+    expect(long).toMatchObject({ ok: flows, failed: {} });
+    expect(short.failed).toEqual({});
+    expect(middle(gaps)).toBeLessThan(100);
+    await waitFor('they are closed', async () => (await rig.engine.stats()).flows.active === 0);
+    const { flows: counted } = await rig.engine.stats();
+    expect(counted.intercepted).toBeGreaterThan(flows);
+    expect(counted).toMatchObject({ closed: counted.intercepted, reset: 0 });
+  });
+});
