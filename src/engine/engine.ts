@@ -352,11 +352,15 @@ export class Engine {
 
   /** Takes no new flow, releases those that are taken, resets what is left in the end, removes all that was set up. */
   close(): Promise<void> {
-    this.#handingOver?.withdraw();
-    this.#closing ??= (this.datapath.keeping?.abandoned ? Promise.resolve() : this.#drain()).then(() =>
-      this.#stop(),
-    );
+    this.#closing ??= this.#close();
     return this.#closing;
+  }
+
+  async #close(): Promise<void> {
+    this.#handingOver?.withdraw();
+    if (!this.datapath.keeping?.abandoned) await this.#drain();
+    if (!this.#handingOver?.isOver) await this.#handingOver?.alone();
+    await this.#stop();
   }
 
   async #drain(): Promise<void> {

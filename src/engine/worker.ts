@@ -265,7 +265,7 @@ function freeze({ request, memfd }: Extract<ToWorker, { type: 'freeze' }>): void
   try {
     post({ type: 'frozen', request, worker, error: null, ...freezing.freeze(memfd) });
   } catch (cause) {
-    const nothing = { used: 0, generation: 0, staying: 0, at: 0 };
+    const nothing = { used: 0, generation: 0, staying: [], at: 0 };
     post({ type: 'frozen', request, worker, error: String(cause), ...nothing });
   }
 }

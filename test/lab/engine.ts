@@ -31,11 +31,16 @@ export class Engine {
   }
 
   static async start(lab: Lab, control: string, interfaces: string[], args: string[]): Promise<Engine> {
+    const engine = Engine.launch(lab, control, interfaces, args);
+    await engine.ready();
+    return engine;
+  }
+
+  /** The same, without waiting until it is ready. */
+  static launch(lab: Lab, control: string, interfaces: string[], args: string[]): Engine {
     const flags = interfaces.flatMap((name) => ['-i', name]);
     const argv = [process.execPath, bin, 'run', ...flags, '--control', control, '--json', ...args];
-    const engine = new Engine(lab.spawn('middle', argv), control);
-    await engine.#ready();
-    return engine;
+    return new Engine(lab.spawn('middle', argv), control);
   }
 
   get pid(): number {
@@ -47,7 +52,7 @@ export class Engine {
     return this.#lines.all.map((line) => JSON.parse(line));
   }
 
-  async #ready(): Promise<void> {
+  async ready(): Promise<void> {
     const seen = this.#lines.until((line) => JSON.parse(line).event === 'ready');
     const first = await Promise.race([seen.then(() => 'ready'), this.#exit, timeout(30_000)]);
     if (first === 'ready') return;

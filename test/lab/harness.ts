@@ -94,6 +94,11 @@ export class Rig {
     return Engine.start(this.lab, join(this.folder, 'control.sock'), interfaces, args);
   }
 
+  /** One that is not waited for. */
+  launchEngine(args: string[], interfaces = ['toclient', 'toserver']): Engine {
+    return Engine.launch(this.lab, join(this.folder, 'control.sock'), interfaces, args);
+  }
+
   /** Starts a program of test/programs. */
   launch(role: Role, program: string, options: object): Program {
     const argv = [process.execPath, join(programs, program), JSON.stringify(options)];

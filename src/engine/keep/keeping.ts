@@ -170,6 +170,11 @@ export class Keeping {
     }
   }
 
+  /** Process ids. */
+  get keepers(): readonly number[] {
+    return this.#pids;
+  }
+
   get table(): KeptTable {
     return this.#table;
   }

@@ -119,6 +119,13 @@ export function endKeepers({ keepers }: Predecessor): void {
   }
 }
 
+/** Ends those that keep copies for an engine which did not come to take over from this one. */
+export function endOtherKeepers(own: readonly number[]): void {
+  for (const found of findPredecessors()) {
+    if (!found.keepers.some(({ process }) => own.includes(process.pid))) endKeepers(found);
+  }
+}
+
 /** Ends them and resets their flows. Returns how many connections were reset: two for each flow. */
 export function resetKeepers(predecessor: Predecessor): number {
   let sockets = 0;

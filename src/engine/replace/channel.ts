@@ -24,8 +24,8 @@ export interface FrozenWorker extends Source {
   used: number;
   /** The last generation that a flow got. */
   generation: number;
-  /** Flows that stay where they are. */
-  staying: number;
+  /** Flows that stay where they are: their keys, in hexadecimal. */
+  staying: string[];
   /** When it stopped: CLOCK_MONOTONIC in nanoseconds. */
   at: number;
   /** Its TUN device, in that process. */

@@ -22,7 +22,8 @@ const REFUSAL = 'a new engine is taking over';
 export interface FrozenPart {
   used: number;
   generation: number;
-  staying: number;
+  /** Keys, in hexadecimal. */
+  staying: string[];
   at: number;
 }
 
@@ -72,7 +73,10 @@ export class Freezing {
     table.reap();
     this.frozen = true;
     const { used, generation } = table;
-    return { used, generation, staying: table.byKey.size - this.#moving.length, at };
+    const moving = new Set(this.#moving);
+    const staying = [...table.byKey.values()].filter((flow) => !moving.has(flow));
+    const keys = staying.map(({ identity }) => Buffer.from(identity.key).toString('hex'));
+    return { used, generation, staying: keys, at };
   }
 
   /** Neither is it written down, nor may the tracker name it to the new engine. */

@@ -10,6 +10,9 @@ import { version } from './version.js';
 /** How long flows may stand still for a new engine: ends that hear nothing for this long begin to wonder. */
 const PATIENCE_MS = 2000;
 
+/** How long an engine that stops waits for one that was about to take its place. */
+const LEAVING_MS = 5000;
+
 /** What the engine does for it. */
 export interface Replaceable {
   /** Why it can't be replaced now; null: it can. */
@@ -19,8 +22,9 @@ export interface Replaceable {
   freeze(): Promise<{ table: KeptTable; workers: FrozenWorker[] }>;
   /** The workers go on; the kernel's programs are ours again. */
   thaw(): void;
-  /** Whatever a new engine has done to the kernel's programs since, they are ours. */
-  attachAgain(): void;
+  /** A new engine that was to take over is gone: the kernel's programs are ours, whatever it has done since, and what keeps
+   *  copies of our descriptors for it ends. */
+  cleanAfter(): void;
   /** The flows are the new engine's. */
   leave(to: { pid: number; gapMs: number | null }): void;
 }
@@ -122,14 +126,19 @@ export class HandingOver {
     });
   }
 
+  /** Resolves when nobody is about to take our place any more: who was, may have been attaching its programs meanwhile. */
+  async alone(): Promise<void> {
+    for (const end = Date.now() + LEAVING_MS; this.#successor && Date.now() < end; ) {
+      await new Promise((resolve) => setTimeout(resolve, 20));
+    }
+  }
+
   #onClose(channel: ToNew): void {
     if (channel !== this.#successor) return;
-    const late = this.#frozen && !this.#offer && !this.isOver;
     this.withdraw();
     this.#successor = null;
     this.#frozen = false;
-    // One that was slower than our patience may have gone on attaching its programs meanwhile.
-    if (late) this.engine.attachAgain();
+    if (!this.isOver) this.engine.cleanAfter();
   }
 
   #leave(done: Extract<FromNew, { type: 'done' }> | null): void {

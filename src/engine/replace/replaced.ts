@@ -1,4 +1,5 @@
 /** The main thread's half of both sides: how an engine brings a running one's flows over, and how it lets its own go. */
+import { mapDelete, mapLookup } from '../../kernel/bpf.js';
 import { memfd } from '../../kernel/memfd.js';
 import { close } from '../../kernel/socket.js';
 import { compileRules, type RuleInput } from '../../policy/rules.js';
@@ -6,7 +7,9 @@ import { Counters } from '../counters.js';
 import type { Datapath } from '../datapath.js';
 import { EngineError } from '../errors.js';
 import { Gather } from '../gather.js';
+import { endOtherKeepers } from '../keep/predecessors.js';
 import { KeptTable, tableBytes } from '../keep/table.js';
+import { FLOW_BYTES, FLOW_ID } from '../layout.js';
 import type { FromWorker, RulesMessage, ToWorker } from '../messages.js';
 import type { LogEvent } from '../options.js';
 import { workOf } from '../rule-book.js';
@@ -64,7 +67,9 @@ export async function takeOver(running: RunningEngine, crew: Crew): Promise<() =
   const { datapath, answers, sendAll } = crew;
   const workers = crew.counters.length;
   datapath.prepareSystem();
+  // Also after its death.
   const lock = running.copy(running.welcome.lock);
+  const ports = running.ports();
   try {
     faultPoint('prepared');
     const { workers: sources, table } = await running.freeze();
@@ -78,7 +83,7 @@ export async function takeOver(running: RunningEngine, crew: Crew): Promise<() =
       throw new EngineError('REPLACE', `a worker could not take over: ${failed?.error ?? 'it has died'}`);
     }
     faultPoint('adopted');
-    datapath.addPorts(running.ports());
+    datapath.addPorts(ports);
     datapath.beat();
     datapath.attachPrograms();
     faultPoint('attached');
@@ -89,10 +94,11 @@ export async function takeOver(running: RunningEngine, crew: Crew): Promise<() =
       );
     }
     datapath.keeping?.commit();
+    running.whenGone(() => forgetStaying(datapath.maps.flows, sources));
     faultPoint('taken');
     const begun = await answers.begun.ask(workers, (request) => sendAll({ type: 'begin', request }));
     const flows = adopted.reduce((sum, each) => sum + each.flows, 0);
-    const staying = sources.reduce((sum, each) => sum + each.staying, 0);
+    const staying = sources.reduce((sum, each) => sum + each.staying.length, 0);
     const frozenAt = Math.min(...sources.map(({ at }) => at));
     const gapMs = Math.round((Math.max(...begun.map(({ at }) => at)) - frozenAt) / 1e4) / 100;
     await datapath.takeSystem(lock);
@@ -111,6 +117,21 @@ export async function takeOver(running: RunningEngine, crew: Crew): Promise<() =
   } catch (error) {
     close(lock);
     throw error;
+  }
+}
+
+/** Entries of flows that had stayed in an engine that is gone: it has removed them itself, unless it was killed. */
+function forgetStaying(flows: number, sources: readonly FrozenWorker[]): void {
+  const newest = Math.max(...sources.map(({ generation }) => generation));
+  const value = new Uint8Array(FLOW_BYTES);
+  const words = new DataView(value.buffer);
+  for (const { staying } of sources) {
+    for (const text of staying) {
+      const key = Buffer.from(text, 'hex');
+      // Younger flows with these ports are ours.
+      if (mapLookup(flows, key, value) === 0 && words.getUint32(FLOW_ID + 4, true) <= newest)
+        mapDelete(flows, key);
+    }
   }
 }
 
@@ -184,12 +205,17 @@ export class Leaving implements Replaceable {
   }
 
   thaw(): void {
-    this.attachAgain();
+    this.#attachAgain();
     this.crew.sendAll({ type: 'thaw' });
     this.#close();
   }
 
-  attachAgain(): void {
+  cleanAfter(): void {
+    this.#attachAgain();
+    endOtherKeepers(this.crew.datapath.keeping?.keepers ?? []);
+  }
+
+  #attachAgain(): void {
     const { datapath, log } = this.crew;
     try {
       datapath.attachPrograms();

@@ -13,6 +13,8 @@ import { version } from './version.js';
 
 /** An old engine answers at once; one that freezes has to read what it holds first. */
 const ANSWER_MS = 5000;
+/** How long a keeper may take to die. */
+const END_MS = 1000;
 /** How long a lock may outlive an engine that is being killed. */
 const DYING_MS = 1000;
 
@@ -23,10 +25,12 @@ export class RunningEngine {
   readonly #channel: Channel<FromOld, FromNew>;
   readonly #process: OtherProcess;
   readonly #table: { current: KeptTable | null; offer: number } = { current: null, offer: 0 };
+  #closed = false;
   #waiting: { resolve: (message: FromOld) => void; reject: (error: Error) => void } | null = null;
   #welcome!: Welcome;
-  /** Called when its process has ended, or has let go of us. */
-  onGone: () => void = () => {};
+  /** Those that keep its descriptors when it is killed. */
+  #keepers: OtherProcess[] = [];
+  #onGone: () => void = () => {};
 
   private constructor(socket: ConstructorParameters<typeof Channel>[0]) {
     this.#channel = new Channel(
@@ -38,7 +42,7 @@ export class RunningEngine {
       () => {
         this.#waiting?.reject(gone());
         this.#waiting = null;
-        this.onGone();
+        this.#onGone();
       },
     );
     this.#process = new OtherProcess(this.#channel.peer.pid);
@@ -130,7 +134,7 @@ export class RunningEngine {
     return copied;
   }
 
-  /** Its ports that are looked at, as a bit map. */
+  /** Its ports that are looked at, as a bit map that it goes on changing. */
   ports(): Uint8Array {
     const fd = this.copy(this.welcome.maps.config ?? -1);
     const bytes = new Uint8Array(mmapShared(fd, Config.bytes), Config.ports, 8192);
@@ -149,6 +153,9 @@ export class RunningEngine {
     const table = fd < 0 ? null : KeptTable.open(fd);
     if (fd >= 0) close(fd);
     if (!table) throw gone();
+    this.#keepers = answer.workers
+      .filter(({ pid }) => pid !== this.pid)
+      .map(({ pid }) => new OtherProcess(pid));
     Object.assign(this.#table, { current: table, offer: answer.offer });
     return { workers: answer.workers, table };
   }
@@ -158,13 +165,25 @@ export class RunningEngine {
     return this.#table.current?.takeOffer(this.#table.offer) === true;
   }
 
+  /** Calls `then` when its process has ended, and ends its keepers, which it had no time for if it was killed. */
+  whenGone(then: () => void): void {
+    this.#onGone = () => {
+      for (const keeper of this.#keepers) keeper.end(END_MS);
+      then();
+      this.close();
+    };
+    if (this.isLost) this.#onGone();
+  }
+
   /** It may go. */
   done(gapMs: number): void {
     if (!this.isLost) this.#channel.send({ type: 'done', gapMs });
   }
 
   close(): void {
-    this.#process.close();
+    for (const process of this.#keepers.splice(0)) process.close();
+    if (!this.#closed) this.#process.close();
+    this.#closed = true;
     this.#channel.close();
   }
 }
