@@ -1,5 +1,5 @@
 /** A hand-over that fails, at each of its steps: the old engine goes on, or the new one has it all, and no flow is broken. */
-import { afterEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeAll, describe, expect, it } from 'vitest';
 import type { Step } from '../../src/engine/replace/fault.js';
 import type { Engine } from './engine.js';
 import { sleep, useRig, waitFor, watched } from './harness.js';
@@ -10,6 +10,12 @@ const rig = useRig('replace-faults', { run: null });
 const FLOWS = 20;
 /** Longer than the old engine has patience. */
 const LONG_MS = 3000;
+
+/** BBR takes a pause for what the path can carry, and after a long one sends a packet every few seconds. */
+beforeAll(() => {
+  for (const role of ['client', 'middle', 'server'] as const)
+    rig.lab.exec(role, ['sh', '-c', 'echo reno > /proc/sys/net/ipv4/tcp_congestion_control']);
+});
 
 afterEach(async () => {
   if (rig.engine?.running) expect(await rig.engine.stop()).toBe(0);
@@ -48,7 +54,18 @@ const active = async (): Promise<number> => (await rig.engine.stats()).flows.act
 /** They talk, none has ended, and all are still taken; and so are new ones. */
 async function allGoOn(hold: Program): Promise<void> {
   const { answers } = await hold.report<Held>();
-  await waitFor('they talk', async () => (await hold.report<Held>()).answers > answers + 3 * FLOWS);
+  await waitFor('they talk', async () => (await hold.report<Held>()).answers > answers + 3 * FLOWS).catch(
+    async (e) => {
+      console.log(
+        'DIAG',
+        JSON.stringify(rig.engine.events),
+        JSON.stringify(await hold.report()),
+        JSON.stringify((await rig.engine.stats()).flows),
+      );
+      console.log(rig.lab.exec('middle', ['ss', '-tanoi']).stdout);
+      throw e;
+    },
+  );
   expect(await hold.report<Held>()).toMatchObject({ ended: [] });
   const before = (await rig.engine.stats()).flows.intercepted;
   expect(await active()).toBe(FLOWS);
@@ -124,7 +141,6 @@ describe.each([
     await rig.engine.ended(20_000);
     rig.engine = next;
     await next.ready();
-    console.log(JSON.stringify(next.events), next.stderr);
     await allGoOn(hold);
     await hold.stop();
   });
