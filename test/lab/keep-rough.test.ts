@@ -2,6 +2,9 @@
 import { afterEach, beforeAll, expect, it } from 'vitest';
 import type { ReleaseOutcome } from '../../src/flow/stats.js';
 import { chance, streamOf } from '../../src/lab/chance.js';
+import { Agent } from '../fidelity/harness/agent.js';
+import { Host } from '../fidelity/harness/host.js';
+import { Transcript } from '../fidelity/harness/transcript.js';
 import { type FlowsResult, sleep, useRig, waitFor, watched } from './harness.js';
 import { keepersOf, kill } from './kept.js';
 import { chatter, releaseAtRandom, roughPath, tally } from './releases.js';
@@ -74,4 +77,71 @@ it.each([
     expect(connectionsOf(rig.lab)).toBe('');
   },
   120_000,
+);
+
+/** When the engine is killed, of the two bytes before the mark and the urgent one. */
+const moments = ['before they are sent', 'when they are sent', 'a moment later'] as const;
+
+it.each([4, 6] as const)(
+  'IPv%s: the engine is killed around urgent bytes, and each keeps its place',
+  async (family) => {
+    const rig = clear;
+    const { client4, client6, server4, server6 } = rig.lab.addresses;
+    const [client, server] = family === 4 ? [client4, server4] : [client6, server6];
+    const [atClient, atMiddle, atServer] = await Promise.all(
+      (['client', 'middle', 'server'] as const).map((role) => Agent.start(rig.lab, role)),
+    );
+    const shared = {
+      transcript: new Transcript(),
+      family,
+      port: rig.port(),
+      middle: atMiddle as Agent,
+      rawPeer: '',
+    };
+    const near = new Host({
+      ...shared,
+      end: 'client',
+      agent: atClient as Agent,
+      address: client,
+      peer: server,
+    });
+    const far = new Host({
+      ...shared,
+      end: 'server',
+      agent: atServer as Agent,
+      address: server,
+      peer: client,
+    });
+    const start = () => rig.startEngine(['-p', watched, '--keep']);
+    rig.engine = await start();
+    const listener = await far.listen();
+    const c = await near.connect();
+    const s = await listener.accept();
+    await c.send(10);
+    await s.receive(10);
+    await waitFor('it is taken', async () => (await rig.engine.stats()).flows.active === 1);
+    const stream = streamOf(5, family);
+    for (const [n, moment] of [...moments, ...moments].entries()) {
+      const [from, to] = n % 2 === 0 ? [c, s] : [s, c];
+      if (moment === 'before they are sent') await kill(rig.engine);
+      await from.send(2);
+      await from.send(1, 'MSG_OOB');
+      if (moment === 'a moment later') await sleep(chance(stream, n) * 4);
+      if (moment !== 'before they are sent') await kill(rig.engine);
+      rig.engine = await start();
+      expect(await to.receive(2), moment).toEqual({ bytes: 2, end: 'enough' });
+      expect(await to.receiveUrgent(), moment).toMatch(/^byte \d+$/);
+      await from.send(5);
+      expect(await to.receive(5), moment).toEqual({ bytes: 5, end: 'enough' });
+    }
+    expect((await rig.engine.stats()).flows).toMatchObject({ intercepted: 1, active: 1, reset: 0 });
+    // The bytes themselves: the streams are known at both ends.
+    expect(shared.transcript.entries.filter(({ result }) => result.includes('wrong'))).toEqual([]);
+    await c.close();
+    await s.close();
+    await waitFor('it is closed', async () => (await rig.engine.stats()).flows.active === 0);
+    await near.clean();
+    await far.clean();
+  },
+  60_000,
 );
