@@ -1,18 +1,11 @@
 /** `run --keep`: an engine that is killed breaks no relayed flow, and whatever is killed besides, nothing is left. */
 import { type ChildProcess, execFileSync } from 'node:child_process';
-import {
-  closeSync,
-  openSync,
-  readdirSync,
-  readFileSync,
-  readlinkSync,
-  writeFileSync,
-  writeSync,
-} from 'node:fs';
+import { closeSync, openSync, readdirSync, readlinkSync, writeFileSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeAll, expect, it } from 'vitest';
 import type { Engine } from './engine.js';
 import { bin, type FlowsResult, sleep, useRig, waitFor, watched } from './harness.js';
+import { keepersOf, kill } from './kept.js';
 import type { Program } from './program.js';
 import { connectionsOf, socketsOf, systemState } from './state.js';
 
@@ -37,21 +30,7 @@ afterEach(async () => {
   expect(systemState(rig.lab)).toBe(rig.before);
 });
 
-/** Processes that hold descriptors in the middle's network namespace. */
-function keepers(): number[] {
-  const pids = rig.lab
-    .exec('middle', ['ip', 'netns', 'pids', rig.lab.namespace('middle')])
-    .stdout.split('\n');
-  return pids.filter((pid) => pid !== '' && nameOf(pid).startsWith('desplice-keep')).map(Number);
-}
-
-function nameOf(pid: string): string {
-  try {
-    return readFileSync(`/proc/${pid}/comm`, 'utf8');
-  } catch {
-    return '';
-  }
-}
+const keepers = (): number[] => keepersOf(rig.lab);
 
 const start = (...args: string[]): Promise<Engine> => rig.startEngine(['-p', watched, '--keep', ...args]);
 
@@ -59,11 +38,6 @@ const start = (...args: string[]): Promise<Engine> => rig.startEngine(['-p', wat
 function launch(...args: string[]): ChildProcess {
   const flags = ['-i', 'toclient', '-i', 'toserver', '-p', watched, '--control', rig.engine.control];
   return rig.lab.spawn('middle', [process.execPath, bin, 'run', ...flags, '--keep', ...args]);
-}
-
-async function kill(engine: Engine): Promise<void> {
-  engine.child.kill('SIGKILL');
-  expect(await engine.ended(20_000), 'its output is closed').toBe(-1);
 }
 
 const clean = (): string =>
