@@ -35,6 +35,11 @@ export class OtherProcess {
   /** Kills it and returns when its descriptors are closed, or after `milliseconds`. */
   end(milliseconds: number): void {
     if (Number(syscall(SYS_PIDFD_SEND_SIGNAL, this.#pidfd, SIGKILL, 0, 0)) < 0) return;
+    this.wait(milliseconds);
+  }
+
+  /** Returns when it has ended and its descriptors are closed, or after `milliseconds`. */
+  wait(milliseconds: number): void {
     const wait = new DataView(new ArrayBuffer(8)); // struct pollfd
     wait.setInt32(0, this.#pidfd, true);
     wait.setInt16(4, POLLIN, true);

@@ -220,7 +220,7 @@ it('flows that are being released when a new engine comes go on, taken', async (
   rig.engine = await start();
   const port = rig.port();
   const { server4: host } = rig.lab.addresses;
-  await rig.serve({ port, mode: 'exchange', send: 3_000_000, when: 'connect', pauseMs: 3000 });
+  await rig.serve({ port, mode: 'exchange', send: 3_000_000, when: 'connect', pauseMs: 8000 });
   const done = rig.client({ host, port, flows: 10, send: 3_000_000, expect: 3_000_000 });
   await waitFor('they are taken', async () => (await active()) === 10);
   // Their server does not read: there is always something left here.

@@ -1,6 +1,5 @@
 /** What two engines say to each other by the lock's socket while one takes the other's place: one JSON object a line. */
 import type net from 'node:net';
-import { createInterface } from 'node:readline';
 import { peerOf } from '../../kernel/peer.js';
 import type { RuleInput } from '../../policy/rules.js';
 import { LAYOUT } from '../keep/table.js';
@@ -9,6 +8,9 @@ import { descriptorOf } from '../lock.js';
 /** Of this file. Raise it when a message changes its meaning. */
 export const PROTOCOL = 1;
 export const layout = `${PROTOCOL}.${LAYOUT}`;
+
+/** Characters of a message: most are keys of flows that stay. */
+const MOST = 1 << 26;
 
 /** A table of flows and the process that has the descriptors in it. */
 export interface Source {
@@ -74,16 +76,21 @@ export class Channel<In, Out> {
   ) {
     this.peer = peerOf(descriptorOf(socket));
     socket.unref();
+    // A process that is killed resets it; 'close' follows.
     socket.on('error', () => {});
     socket.once('close', () => {
       this.closed = true;
       onClose();
     });
-    createInterface({ input: socket }).on('line', (line) => {
+    let rest = '';
+    socket.setEncoding('utf8').on('data', (text: string) => {
+      const lines = (rest + text).split('\n');
+      rest = lines.pop() ?? '';
       try {
-        onMessage(JSON.parse(line) as In);
-      } catch (error) {
-        socket.destroy(error as Error);
+        for (const line of lines) onMessage(JSON.parse(line) as In);
+        if (rest.length > MOST) throw new Error('this is no message of ours');
+      } catch {
+        socket.destroy();
       }
     });
   }

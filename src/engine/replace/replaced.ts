@@ -13,6 +13,7 @@ import { FLOW_BYTES, FLOW_ID } from '../layout.js';
 import type { FromWorker, RulesMessage, ToWorker } from '../messages.js';
 import type { LogEvent } from '../options.js';
 import { workOf } from '../rule-book.js';
+import { destroyForeignSockets } from '../system.js';
 import type { FrozenWorker } from './channel.js';
 import { faultPoint } from './fault.js';
 import type { Replaceable } from './handing-over.js';
@@ -120,8 +121,9 @@ export async function takeOver(running: RunningEngine, crew: Crew): Promise<() =
   }
 }
 
-/** Entries of flows that had stayed in an engine that is gone: it has removed them itself, unless it was killed. */
+/** Flows that had stayed in an engine that is gone: it has removed all of them itself, unless it was killed. */
 function forgetStaying(flows: number, sources: readonly FrozenWorker[]): void {
+  if (sources.every(({ staying }) => staying.length === 0)) return;
   const newest = Math.max(...sources.map(({ generation }) => generation));
   const value = new Uint8Array(FLOW_BYTES);
   const words = new DataView(value.buffer);
@@ -133,6 +135,7 @@ function forgetStaying(flows: number, sources: readonly FrozenWorker[]): void {
         mapDelete(flows, key);
     }
   }
+  destroyForeignSockets(true);
 }
 
 function addCounters({ counters }: Crew, table: KeptTable, worker: number): void {

@@ -13,7 +13,7 @@ import { version } from './version.js';
 
 /** An old engine answers at once; one that freezes has to read what it holds first. */
 const ANSWER_MS = 5000;
-/** How long a keeper may take to die. */
+/** How long a process may take to die. */
 const END_MS = 1000;
 /** How long a lock may outlive an engine that is being killed. */
 const DYING_MS = 1000;
@@ -168,6 +168,8 @@ export class RunningEngine {
   /** Calls `then` when its process has ended, and ends its keepers, which it had no time for if it was killed. */
   whenGone(then: () => void): void {
     this.#onGone = () => {
+      // Its sockets go one after the other.
+      this.#process.wait(END_MS);
       for (const keeper of this.#keepers) keeper.end(END_MS);
       then();
       this.close();
