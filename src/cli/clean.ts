@@ -1,10 +1,9 @@
-import { readlinkSync } from 'node:fs';
 import { Command } from 'commander';
-import { callControl } from '../control/client.js';
 import { ControlError } from '../control/error.js';
 import { removeStale } from '../control/server.js';
 import { cleanSystem } from '../engine/clean.js';
 import { type AskOptions, controlOption } from './common.js';
+import { isHere, whoAnswers } from './network.js';
 
 export function cleanCommand(): Command {
   return new Command('clean')
@@ -30,27 +29,13 @@ Examples:
 }
 
 async function refuseWhileRunning(control: string): Promise<void> {
-  let pid: number;
-  try {
-    ({ pid } = await callControl<{ pid: number }>(control, 'GET', '/v1/health'));
-  } catch {
-    return;
-  }
-  // Namespaces share the file system: the engine that answers may be one of another namespace, which is not touched.
-  if (networkOf(pid) !== networkOf('self')) return;
+  const pid = await whoAnswers(control);
+  if (pid === null || !isHere(pid)) return;
   throw new ControlError(
     'RUNNING',
     `cleaning up: an engine is running here (process ${pid}), and its flows would break`,
     `stop it with \`kill ${pid}\`, which leaves nothing to clean`,
   );
-}
-
-function networkOf(pid: number | 'self'): string | null {
-  try {
-    return readlinkSync(`/proc/${pid}/ns/net`);
-  } catch {
-    return null;
-  }
 }
 
 async function removeStaleQuietly(control: string): Promise<boolean> {

@@ -8,6 +8,7 @@ import { UsageError } from '../policy/errors.js';
 import { compileRules } from '../policy/rules.js';
 import { Exit } from './fail.js';
 import { consume, type Handlers, loadHandlers } from './handler.js';
+import { isHere, whoAnswers } from './network.js';
 import { notifySystemd } from './notify.js';
 import { createReporter, type Reporter } from './reporter.js';
 import { runOptions } from './run-options.js';
@@ -48,6 +49,7 @@ async function run(flags: RunFlags): Promise<void> {
       (await started()).release(ids ?? 'all', { within }),
     reload,
   };
+  if (settings.replace) await refuseForeign(settings.control);
   const control = await serveControl(settings.control, target, settings.replace);
   const successor = new Successor(reporter);
   try {
@@ -123,6 +125,17 @@ async function untilStopped(
     const ignore = (): void => {};
     process.on('SIGINT', ignore).on('SIGTERM', ignore).off('SIGINT', stop).off('SIGTERM', stop);
   }
+}
+
+/** The path of the engine that is replaced becomes ours, but not that of one elsewhere. */
+async function refuseForeign(control: string): Promise<void> {
+  const pid = await whoAnswers(control);
+  if (pid === null || isHere(pid)) return;
+  throw new ControlError(
+    'CONTROL_BUSY',
+    `listening on the control socket ${control}: an engine of another network namespace (process ${pid}) is running there`,
+    'give this one a socket of its own with --control PATH',
+  );
 }
 
 function rulesAgain(flags: RunFlags, settings: RunSettings): RunSettings['rules'] {

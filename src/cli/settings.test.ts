@@ -20,6 +20,7 @@ describe('settings of run', () => {
       drainSeconds: 5,
       flowLimit: 10,
       keep: false,
+      replace: false,
     });
   });
 

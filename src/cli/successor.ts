@@ -11,6 +11,7 @@ export class Successor {
   constructor(readonly reporter: Reporter) {}
 
   start(): void {
+    if (this.#pid > 0) return;
     if (this.#child) {
       this.#say('warn', 'a new engine is being started already');
       return;

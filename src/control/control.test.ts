@@ -1,4 +1,4 @@
-import { existsSync, mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import net from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -85,6 +85,36 @@ describe('the control socket', () => {
     server = await serveControl(path, target);
     await expect(serveControl(path, target)).rejects.toMatchObject({ code: 'CONTROL_BUSY' });
     expect(await callControl(path, 'GET', '/v1/flows')).toEqual([]);
+  });
+
+  it('goes from one server to another without a moment in which nobody answers', async () => {
+    server = await serveControl(path, target);
+    const next = await serveControl(path, { ...target, flows: async () => [{ id: 'next' } as never] }, true);
+    expect(await callControl(path, 'GET', '/v1/flows')).toEqual([]);
+    next.takePath();
+    expect(statSync(path).mode & 0o777).toBe(0o600);
+    expect(await callControl(path, 'GET', '/v1/flows')).toEqual([{ id: 'next' }]);
+    await server.close();
+    server = next;
+    expect(await callControl(path, 'GET', '/v1/flows')).toEqual([{ id: 'next' }]);
+    await next.close();
+    server = undefined;
+    expect(readdirSync(folder)).toEqual([]);
+  });
+
+  it('that never takes the path leaves it to who has it', async () => {
+    server = await serveControl(path, target);
+    const next = await serveControl(path, target, true);
+    await next.close();
+    next.takePath();
+    expect(await callControl(path, 'GET', '/v1/flows')).toEqual([]);
+    expect(readdirSync(folder)).toEqual(['control.sock']);
+  });
+
+  it('may have as long a path as an address of a Unix socket holds', async () => {
+    const long = join(folder, 'x'.repeat(106 - folder.length));
+    server = await serveControl(long, target);
+    expect(await callControl(long, 'GET', '/v1/flows')).toEqual([]);
   });
 
   it('leaves a file alone that is no socket', async () => {

@@ -69,7 +69,7 @@ async function go(hold: Program): Promise<void> {
 }
 
 possible(
-  'starts, goes on after a kill, reloads, stops, and leaves nothing',
+  'starts, goes on after a kill, reloads, is replaced, stops, and leaves nothing',
   { timeout: 90_000 },
   async () => {
     const [first, second] = [rig.port(), rig.port()];
@@ -90,6 +90,17 @@ possible(
     await manager.control('reload', unit);
     const more = await talkers(second, 5);
     await active(15);
+
+    // Another version may be on disk by now: the main process becomes another one, and no flow is broken.
+    const replaced = await pid();
+    await manager.control('kill', '--kill-whom=main', '-s', 'USR2', unit);
+    await waitFor('another main process', async () => ![0, replaced].includes(await pid()));
+    await waitFor('the old one has ended', () => !existsSync(`/proc/${replaced}`));
+    expect(await manager.property(unit, 'ActiveState')).toBe('active');
+    expect(await manager.property(unit, 'NRestarts'), 'restarts: that after the kill').toBe('1');
+    await active(15);
+    await go(hold);
+    await go(more);
 
     await manager.control('stop', unit);
     expect(await manager.property(unit, 'Result')).toBe('success');

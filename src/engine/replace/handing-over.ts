@@ -7,8 +7,10 @@ import { Channel, type FromNew, type FromOld, type FrozenWorker, layout, type We
 import { faultPoint } from './fault.js';
 import { version } from './version.js';
 
-/** How long flows may stand still for a new engine: ends that hear nothing for this long begin to wonder. */
+/** How long flows may stand still for a new engine: ends that hear nothing for longer begin to wonder. Each flow takes some time,
+ *  about a third of this. */
 const PATIENCE_MS = 2000;
+const PATIENCE_FOR_FLOW_MS = 0.1;
 
 /** How long an engine that stops waits for one that was about to take its place. */
 const LEAVING_MS = 5000;
@@ -97,7 +99,9 @@ export class HandingOver {
       const { table, workers } = await this.engine.freeze();
       faultPoint('oldFrozen');
       const number = table.offer();
-      this.#offer = { table, number, late: setTimeout(() => this.withdraw(), PATIENCE_MS) };
+      const flows = workers.reduce((sum, { used }) => sum + used, 0);
+      const late = setTimeout(() => this.withdraw(), PATIENCE_MS + flows * PATIENCE_FOR_FLOW_MS);
+      this.#offer = { table, number, late };
       if (channel.closed) this.withdraw();
       else channel.send({ type: 'frozen', offer: number, workers });
     } catch (error) {
