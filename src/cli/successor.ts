@@ -1,34 +1,44 @@
-import { type ChildProcess, spawn } from 'node:child_process';
+import { spawn } from 'node:child_process';
+import type { Socket } from 'node:net';
 import { notifySuccessor } from './notify.js';
 import type { Reporter } from './reporter.js';
 
 /** SIGUSR2: the program on disk, maybe of another version, is started in this one's place. */
 export class Successor {
-  #child: ChildProcess | null = null;
+  #starting = false;
   /** Process id of the engine that has taken over; 0: none. */
   #pid = 0;
 
   constructor(readonly reporter: Reporter) {}
 
+  /**
+   * By a shell that ends at once: the new engine is then a child of whoever looks after orphans, which is the service
+   * manager where there is one. One that is not its child systemd would not wait for when the service stops.
+   */
   start(): void {
     if (this.#pid > 0) return;
-    if (this.#child) {
+    if (this.#starting) {
       this.#say('warn', 'a new engine is being started already');
       return;
     }
-    const args = process.argv.slice(1).filter((arg) => arg !== '--replace');
+    this.#starting = true;
     this.#say('info', 'SIGUSR2: starting the program on disk in place of this one');
-    const child = spawn(process.execPath, [...process.execArgv, ...args, '--replace'], { stdio: 'inherit' });
-    this.#child = child;
-    const failed = (why: string): void => {
-      this.#child = null;
-      if (this.#pid === 0) this.#say('error', `the new engine ${why}; this one goes on`);
-    };
-    child.once('error', (error) => failed(`could not be started: ${error.message}`));
-    child.once('exit', (code, signal) =>
-      failed(signal ? `was ended by ${signal}` : `ended with code ${code}`),
-    );
-    child.unref();
+    const args = process.argv.slice(1).filter((arg) => arg !== '--replace');
+    const command = [process.execPath, ...process.execArgv, ...args, '--replace'];
+    const shell = spawn('/bin/sh', ['-c', '"$@" &', 'sh', ...command], {
+      stdio: ['inherit', 'inherit', 'inherit', 'pipe'],
+    });
+    shell.once('error', (error) => this.#failed(`could not be started: ${error.message}`));
+    shell.unref();
+    // The new engine has it, too, and says nothing: it ends with that.
+    const alive = shell.stdio[3] as Socket;
+    alive.resume().once('close', () => this.#failed('has ended'));
+    alive.unref();
+  }
+
+  #failed(why: string): void {
+    if (this.#starting && this.#pid === 0) this.#say('error', `the new engine ${why}; this one goes on`);
+    this.#starting = false;
   }
 
   /** The engine of that process has taken over. */
