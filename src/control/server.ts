@@ -22,6 +22,9 @@ export interface ControlServer {
   close(): Promise<void>;
 }
 
+/** How long an answer may take when the server closes. */
+const ANSWER_MS = 300;
+
 type Handler = (target: Controlled, query: URLSearchParams) => Promise<unknown>;
 
 const routes: Record<string, { method: 'GET' | 'POST'; handle: Handler }> = {
@@ -97,8 +100,13 @@ export async function serveControl(path: string, target: Controlled, beside = fa
       new Promise((resolve) => {
         remove(own);
         remove(path);
-        server.close(() => resolve());
-        server.closeAllConnections();
+        // What has been asked is answered first.
+        const late = setTimeout(() => server.closeAllConnections(), ANSWER_MS);
+        server.close(() => {
+          clearTimeout(late);
+          resolve();
+        });
+        server.closeIdleConnections();
       }),
   };
 }
