@@ -131,7 +131,7 @@ export class Engine {
       // The ports of flows that go on must go on being looked at.
       datapath.setRules(rules, datapath.keeping?.adopting === true);
       for (let i = 0; i < workers; i++)
-        engine.#threads.push(await engine.#startWorker(i, message, running !== null));
+        engine.#threads.push(await engine.#startWorker(i, message, running?.welcome.descriptors ?? null));
       if (running) {
         const before = rulesBefore(running);
         if (before) engine.#sendAll({ type: 'rules', ...before });
@@ -181,7 +181,7 @@ export class Engine {
     this.#dismiss = null;
   }
 
-  #startWorker(index: number, rules: RulesMessage, beside: boolean): Promise<Thread> {
+  #startWorker(index: number, rules: RulesMessage, beside: number | null): Promise<Thread> {
     const { port1, port2 } = new MessageChannel();
     const wake = eventfd();
     const { keeping } = this.datapath;

@@ -30,8 +30,8 @@ export interface WorkerData {
   decideTimeoutMs: number;
   /** Null: its flows end with it. */
   keep: KeepData | null;
-  /** Another engine is running: nothing is taken before `begin`. */
-  beside: boolean;
+  /** Another engine is running, with about so many descriptors: nothing is taken before `begin`. Null: none is. */
+  beside: number | null;
 }
 
 /** What became of the flows of a stop. */

@@ -6,7 +6,7 @@ import { Epoll } from '../kernel/epoll.js';
 import { silence } from '../kernel/eventfd.js';
 import { mmapShared } from '../kernel/ffi.js';
 import { Poll } from '../kernel/ppoll.js';
-import { close } from '../kernel/socket.js';
+import { close, reserveDescriptors } from '../kernel/socket.js';
 import { describeSeen, type Seen } from '../peek/seen.js';
 import type { Then } from '../policy/clauses.js';
 import { CatchingUp } from './catching-up.js';
@@ -114,7 +114,8 @@ let adopting: Adopting | null = null;
 /** False while another engine holds the flows: until then nothing of theirs is moved, nothing is taken, and no heart beats. */
 /** To be done at the end of the turn: what epoll has told is not told again. */
 let freezeAsked: Extract<ToWorker, { type: 'freeze' }> | null = null;
-let begun = !keep && !data.beside;
+let begun = !keep && data.beside === null;
+if (data.beside !== null) reserveDescriptors(data.wake, data.beside);
 
 function onSeen(identity: Identity, seen: Seen, then: Then): void {
   counters.add(seen.protocol, 1);

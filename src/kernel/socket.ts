@@ -30,6 +30,7 @@ const MSG_OOB = 1;
 const MSG_PEEK = 2;
 const MSG_NOSIGNAL = 0x4000;
 const MSG_MORE = 0x8000;
+const F_DUPFD_CLOEXEC = 1030;
 export const SHUT_WR = 1;
 
 const socketCall = libc.func('int socket(int, int, int)');
@@ -207,8 +208,16 @@ export const replace = (fd: number, by: number): void => {
 
 /** A second descriptor for the same socket, closed on exec. */
 export function duplicate(fd: number): number {
-  const F_DUPFD_CLOEXEC = 1030;
   return check(dupCall(fd, F_DUPFD_CLOEXEC, 0), 'fcntl', 'F_DUPFD_CLOEXEC');
+}
+
+/**
+ * Makes room for so many descriptors in the calling thread's table: where threads share one, each time it grows takes the kernel
+ * some ten milliseconds (synchronize_rcu() in expand_fdtable()). More than may be open is asked for in vain.
+ */
+export function reserveDescriptors(some: number, count: number): void {
+  const fd = dupCall(some, F_DUPFD_CLOEXEC, count);
+  if (fd >= 0) closeCall(fd);
 }
 
 /** Bytes sent and not yet acknowledged, plus those not sent (tcp(7), SIOCOUTQ). */

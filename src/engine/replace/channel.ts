@@ -47,7 +47,8 @@ export interface Welcome {
   version: string;
   interfaces: string[];
   tuns: string[];
-  workers: number;
+  /** About as many as its flows may have. */
+  descriptors: number;
   slots: number;
   lock: number;
   maps: Record<string, number>;

@@ -19,6 +19,10 @@ import { faultPoint } from './fault.js';
 import type { Replaceable } from './handing-over.js';
 import type { RunningEngine } from './running-engine.js';
 
+/** Of a flow that has bytes in transit both ways; and what a process has besides. */
+const DESCRIPTORS = 6;
+const SPARE_DESCRIPTORS = 256;
+
 type Answer<T extends FromWorker['type']> = Extract<FromWorker, { type: T }>;
 
 /** What the workers answer about a hand-over. */
@@ -166,7 +170,8 @@ export class Leaving implements Replaceable {
     return {
       interfaces: datapath.interfaces,
       tuns: datapath.tuns.map(({ ifname }) => ifname),
-      workers: counters.length,
+      descriptors:
+        SPARE_DESCRIPTORS + DESCRIPTORS * counters.reduce((sum, each) => sum + each.get('active'), 0),
       slots: this.#slots,
       lock: datapath.lockDescriptor,
       maps: datapath.allMaps,
