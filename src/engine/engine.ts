@@ -12,9 +12,11 @@ import { Flow } from './flow.js';
 import { Gather } from './gather.js';
 import type { Drained, FromWorker, RulesMessage, ToWorker, WorkerData } from './messages.js';
 import type { InterceptOptions } from './options.js';
+import { Answers, type Crew } from './replace/crew.js';
 import { HandingOver } from './replace/handing-over.js';
-import { Answers, type Crew, Leaving, rulesBefore, takeOver } from './replace/replaced.js';
-import { RunningEngine } from './replace/running-engine.js';
+import { Leaving } from './replace/leaving.js';
+import type { RunningEngine } from './replace/running-engine.js';
+import { rulesBefore, startOrReplace, takeOver } from './replace/taking-over.js';
 import { ByGeneration, workOf } from './rule-book.js';
 import { type EngineStats, sumStats } from './sum-stats.js';
 import { Unanswered } from './unanswered.js';
@@ -57,38 +59,15 @@ export class Engine {
     this.#unanswered = new Unanswered(datapath.maps.handshakes);
   }
 
-  static async start(
+  static start(
     options: InterceptOptions,
     onFlow: (flow: Flow) => void,
     onFailure: (error: Error) => void,
     onReplaced: () => void,
   ): Promise<Engine> {
-    const start = (running: RunningEngine | null): Promise<Engine> =>
-      Engine.#start(options, onFlow, onFailure, onReplaced, running);
-    if (!options.replace) return start(null);
-    const log = options.log ?? (() => {});
-    const running = await RunningEngine.find(options.interfaces);
-    if (!running) {
-      log({
-        level: 'info',
-        event: 'nothingToReplace',
-        message: 'no engine is running here: this one starts as usual',
-      });
-      return start(null);
-    }
-    try {
-      return await start(running);
-    } catch (error) {
-      const { isLost } = running;
-      running.close();
-      if (!isLost || !(await RunningEngine.isGone())) throw error;
-      log({
-        level: 'warn',
-        event: 'replaceLost',
-        message: `the running engine (process ${running.pid}) ended while this one took over: this one starts as usual`,
-      });
-      return start(null);
-    }
+    return startOrReplace(options, (running) =>
+      Engine.#start(options, onFlow, onFailure, onReplaced, running),
+    );
   }
 
   static async #start(

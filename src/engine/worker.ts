@@ -14,7 +14,7 @@ import { Counters } from './counters.js';
 import { DirectData } from './direct.js';
 import { FlowEntry } from './flow-entry.js';
 import { FlowTable } from './flow-table.js';
-import { handOver } from './hand-over.js';
+import { handOver as toHandler } from './hand-over.js';
 import { Handled } from './handled.js';
 import { type DecideHere, Intake } from './intake.js';
 import { KeepingWorker } from './keep/worker-half.js';
@@ -25,8 +25,8 @@ import { Peeking } from './peeking.js';
 import { Relaying } from './relaying.js';
 import { ReleasePolicy } from './release-policy.js';
 import { Releasing } from './releasing.js';
-import { Adopting } from './replace/adopting.js';
 import { Freezing } from './replace/freezing.js';
+import { WorkerHandOver } from './replace/worker-half.js';
 import { RuleBook } from './rule-book.js';
 import { Settling } from './settling.js';
 import { isStillHeld } from './still-held.js';
@@ -107,13 +107,11 @@ const intake = new Intake(
 );
 
 const freezing = new Freezing(table, epoll, intake, catchingUp, releasing, peeking, direct);
+const handOver = new WorkerHandOver(freezing, post);
 const mail = new Poll([data.wake]);
 /** What goes on here once `begin` has come. */
 let adopted: TakenFlow[] = [];
-let adopting: Adopting | null = null;
 /** False while another engine holds the flows: until then nothing of theirs is moved, nothing is taken, and no heart beats. */
-/** To be done at the end of the turn: what epoll has told is not told again. */
-let freezeAsked: Extract<ToWorker, { type: 'freeze' }> | null = null;
 let begun = !keep && data.beside === null;
 if (data.beside !== null) reserveDescriptors(data.wake, data.beside);
 
@@ -147,7 +145,7 @@ function onPeeked(flow: TakenFlow, seen: Seen, then: Then, events: readonly [num
     for (const fd of flow.fds) epoll.remove(fd);
     flow.state = 'handle';
     table.handle(flow);
-    handOver(flow, post);
+    toHandler(flow, post);
   } else {
     relaying.begin(flow, events);
     if (then.action === 'relay') policy.watch(flow, then.release, now);
@@ -221,10 +219,10 @@ function onMessage(message: ToWorker): void {
       begin(message.request);
       break;
     case 'adopt':
-      adopt(message);
+      handOver.adopt(message);
       break;
     case 'freeze':
-      freezeAsked = message;
+      handOver.ask(message);
       break;
     case 'thaw':
       freezing.thaw();
@@ -238,37 +236,13 @@ function onMessage(message: ToWorker): void {
   }
 }
 
-function adopt({ request, sources, workers }: Extract<ToWorker, { type: 'adopt' }>): void {
-  let error: string | null = null;
-  try {
-    adopting = new Adopting(table, sources, workers);
-  } catch (cause) {
-    error = String(cause);
-  }
-  post({ type: 'adopted', request, flows: adopting?.count ?? 0, error });
-}
-
 function begin(request: number): void {
   begun = true;
-  if (adopting) adopted = adopting.begin(parted);
-  for (const flow of adopted) relaying.adopt(flow, [null, null]);
-  adopted = [];
   listen();
   beat(Date.now());
-  relaying.settle(Date.now());
-  post({ type: 'begun', request, at: Number(process.hrtime.bigint()) });
-  adopting?.takeHeld(intake, tun);
-  adopting = null;
-}
-
-function freeze({ request, memfd }: Extract<ToWorker, { type: 'freeze' }>): void {
-  const worker = data.index;
-  try {
-    post({ type: 'frozen', request, worker, error: null, ...freezing.freeze(memfd) });
-  } catch (cause) {
-    const nothing = { used: 0, generation: 0, staying: [], at: 0 };
-    post({ type: 'frozen', request, worker, error: String(cause), ...nothing });
-  }
+  handOver.begin(request, adopted, parted, relaying);
+  handOver.takeHeld(intake, tun);
+  adopted = [];
 }
 
 /** Answers when all have been released, or not. */
@@ -367,8 +341,7 @@ function turn(): void {
     drained.reset = rest.length;
     post({ type: 'drained', request: drainRequest, ...drained });
   }
-  if (freezeAsked) freeze(freezeAsked);
-  freezeAsked = null;
+  handOver.settle();
 }
 
 /** From now on flows are taken. */
@@ -388,7 +361,7 @@ if (begun) {
 }
 post({ type: 'ready', keeper });
 while (running) turn();
-(adopting as Adopting | null)?.abandon();
+handOver.abandon();
 request.close();
 // A keeper shares them, and may live a moment longer.
 if (keep) close(data.tun);
