@@ -336,9 +336,9 @@ export class Engine {
   }
 
   async #close(): Promise<void> {
-    this.#handingOver?.withdraw();
+    await this.#handingOver?.stop();
     if (!this.datapath.keeping?.abandoned) await this.#drain();
-    if (!this.#handingOver?.isOver) await this.#handingOver?.alone();
+    await this.#handingOver?.end();
     await this.#stop();
   }
 

@@ -98,10 +98,12 @@ export class HandingOver {
     try {
       const { table, workers } = await this.engine.freeze();
       faultPoint('oldFrozen');
+      const late = this.engine.unfit();
+      if (late !== null) throw new Error(late);
       const number = table.offer();
       const flows = workers.reduce((sum, { used }) => sum + used, 0);
-      const late = setTimeout(() => this.withdraw(), PATIENCE_MS + flows * PATIENCE_FOR_FLOW_MS);
-      this.#offer = { table, number, late };
+      const patience = PATIENCE_MS + flows * PATIENCE_FOR_FLOW_MS;
+      this.#offer = { table, number, late: setTimeout(() => this.withdraw(), patience) };
       if (channel.closed) this.withdraw();
       else channel.send({ type: 'frozen', offer: number, workers });
     } catch (error) {
@@ -130,11 +132,20 @@ export class HandingOver {
     });
   }
 
-  /** Resolves when nobody is about to take our place any more: who was, may have been attaching its programs meanwhile. */
-  async alone(): Promise<void> {
-    for (const end = Date.now() + LEAVING_MS; this.#successor && Date.now() < end; ) {
-      await new Promise((resolve) => setTimeout(resolve, 20));
-    }
+  /** This engine stops (`unfit` says so by now): flows that are on offer are its own again. */
+  async stop(): Promise<void> {
+    while (this.#freezing) await sleep(5);
+    this.withdraw();
+  }
+
+  /** Nobody takes our place any more. Resolves when who was about to has gone: it may have been attaching its programs. */
+  async end(): Promise<void> {
+    // Who has taken it sees by the connection when this process has ended.
+    if (this.isOver) return;
+    const end = Date.now() + LEAVING_MS;
+    while (this.#successor && Date.now() < end) await sleep(20);
+    this.#successor?.close();
+    this.#successor = null;
   }
 
   #onClose(channel: ToNew): void {
@@ -152,3 +163,5 @@ export class HandingOver {
     this.engine.leave({ pid: this.#successor?.peer.pid ?? 0, gapMs: done?.gapMs ?? null });
   }
 }
+
+const sleep = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
