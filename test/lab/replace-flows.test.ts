@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { afterEach, beforeAll, expect, it } from 'vitest';
 import { callControl } from '../../src/control/client.js';
 import type { Engine } from './engine.js';
-import { root, useRig, waitFor, watched } from './harness.js';
+import { bin, root, useRig, waitFor, watched } from './harness.js';
 import type { Program } from './program.js';
 import { socketsOf, systemState } from './state.js';
 
@@ -214,18 +214,22 @@ it('with nothing running it starts as usual, and says so', async () => {
   await hold.stop();
 });
 
+/** More than the buffers on the way hold. */
+const BULK = 20_000_000;
+
 it('flows that are being released when a new engine comes go on, taken', async () => {
   rig.engine = await start();
   const port = rig.port();
   const { server4: host } = rig.lab.addresses;
-  await rig.serve({ port, mode: 'exchange', send: 3_000_000, when: 'connect', pauseMs: 8000 });
-  const done = rig.client({ host, port, flows: 10, send: 3_000_000, expect: 3_000_000 });
+  await rig.serve({ port, mode: 'exchange', send: 3_000_000, when: 'connect', pauseMs: 6000 });
+  const done = rig.client({ host, port, flows: 10, send: BULK, expect: 3_000_000, fin: 'received' });
   await waitFor('they are taken', async () => (await active()) === 10);
   // Their server does not read: there is always something left here.
   const outcomes = rig.engine.release('all', 20);
-  await waitFor('they are being released', async () =>
-    (await rig.engine.flows()).every(({ state }) => state === 'releasing'),
-  );
+  await waitFor('they are being released', async () => {
+    const states = (await rig.engine.flows()).map(({ state }) => state);
+    return states.length === 10 && states.every((state) => state === 'releasing');
+  });
   const old = rig.engine;
   rig.engine = await start('--replace');
   const reason = 'a new engine is taking over';
@@ -234,4 +238,27 @@ it('flows that are being released when a new engine comes go on, taken', async (
   );
   expect(await old.ended(10_000)).toBe(0);
   expect(await done).toMatchObject({ ok: 10, failed: {} });
+});
+
+it('an interception of the library is replaced like any other engine, and resolves `closed`', async () => {
+  const port = rig.port();
+  const program = await rig.start('middle', 'intercept.mjs', { port, mode: 'later' });
+  const exit = new Promise((resolve) => program.child.once('exit', resolve));
+  const hold = await talkers(port, 5);
+  rig.engine = await start('--replace');
+  expect(event(rig.engine, 'tookOver')).toMatchObject({ adopted: 5 });
+  expect(await exit).toBe(0);
+  await talk(hold);
+  expect(await active()).toBe(5);
+  await hold.stop();
+});
+
+it('the control socket of an engine in another network namespace is left to it', async () => {
+  rig.engine = await start();
+  const elsewhere = [process.execPath, bin, 'run', '-i', 'eth0', '-p', '80', '--replace'];
+  const argv = [...elsewhere, '--control', rig.engine.control];
+  const { code, stderr } = rig.lab.exec('client', argv, { allowFailure: true, timeoutMs: 10_000 });
+  expect(stderr).toContain('an engine of another network namespace');
+  expect(code).toBe(1);
+  expect(await active()).toBe(0);
 });
