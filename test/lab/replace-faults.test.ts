@@ -54,18 +54,7 @@ const active = async (): Promise<number> => (await rig.engine.stats()).flows.act
 /** They talk, none has ended, and all are still taken; and so are new ones. */
 async function allGoOn(hold: Program): Promise<void> {
   const { answers } = await hold.report<Held>();
-  await waitFor('they talk', async () => (await hold.report<Held>()).answers > answers + 3 * FLOWS).catch(
-    async (e) => {
-      console.log(
-        'DIAG',
-        JSON.stringify(rig.engine.events),
-        JSON.stringify(await hold.report()),
-        JSON.stringify((await rig.engine.stats()).flows),
-      );
-      console.log(rig.lab.exec('middle', ['ss', '-tanoi']).stdout);
-      throw e;
-    },
-  );
+  await waitFor('they talk', async () => (await hold.report<Held>()).answers > answers + 3 * FLOWS);
   expect(await hold.report<Held>()).toMatchObject({ ended: [] });
   const before = (await rig.engine.stats()).flows.intercepted;
   expect(await active()).toBe(FLOWS);
