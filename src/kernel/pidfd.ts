@@ -38,12 +38,12 @@ export class OtherProcess {
     this.wait(milliseconds);
   }
 
-  /** Returns when it has ended and its descriptors are closed, or after `milliseconds`. */
-  wait(milliseconds: number): void {
+  /** Returns when it has ended and its descriptors are closed, or false after `milliseconds`. */
+  wait(milliseconds: number): boolean {
     const wait = new DataView(new ArrayBuffer(8)); // struct pollfd
     wait.setInt32(0, this.#pidfd, true);
     wait.setInt16(4, POLLIN, true);
-    pollCall(new Uint8Array(wait.buffer), 1, milliseconds);
+    return pollCall(new Uint8Array(wait.buffer), 1, milliseconds) > 0;
   }
 
   close(): void {

@@ -43,7 +43,7 @@ export interface Copied {
   directs: Map<TakenFlow, DirectNote>;
 }
 
-/** A table of another engine, and the process with its descriptors. `used`: slots that may be filled. */
+/** A table of another engine, and the process with its descriptors. `used`, of one that lives: slots that may be filled. */
 export interface TableOf {
   pid: number;
   worker: number;
@@ -74,7 +74,9 @@ export function copyFlows(
     if (!same) copied.renumbered = true;
     for (let index = 0; index < Math.min(before.slots, used ?? before.slots); index++) {
       const at = before.at(worker, index);
-      if (before.state(at) !== SlotState.RELAY) continue;
+      const state = before.state(at);
+      // One that was to stay with its engine does so while that lives.
+      if (state !== SlotState.RELAY && (used !== undefined || state !== SlotState.STAYING)) continue;
       const identity = identityAt(before, at);
       if (workerOf(identity.key, workers) !== table.worker) continue;
       const generation = before.words.getUint32(at + Slot.generation, true);
@@ -82,6 +84,8 @@ export function copyFlows(
       const place = same ? { index, generation } : table.place();
       const flow = new TakenFlow(table.worker, place.index, place.generation, keyString, identity, 'relay');
       flow.started = before.words.getFloat64(at + Slot.started, true);
+      // Before its descriptors are copied: whoever gives up finds all in the table.
+      table.adopt(flow);
       for (const side of [CLIENT, SERVER] as const) {
         flow.fds[side] = other.copyKnown(
           before.words.getInt32(at + Slot.sockets + 4 * side, true),
@@ -90,7 +94,6 @@ export function copyFlows(
       }
       for (const from of [CLIENT, SERVER] as const) restore(flow, from, before, at, other);
       kept?.put(flow);
-      table.adopt(flow);
       if (direct && identity.key.every((byte, i) => byte === direct.key[i])) copied.directs.set(flow, direct);
       copied.flows.push(flow);
     }

@@ -13,18 +13,28 @@ import { faultPoint } from './fault.js';
 const PACKET = 65536;
 
 export class Adopting {
-  readonly #copied: Copied;
+  #copied: Copied = { flows: [], renumbered: false, directs: new Map() };
   /** Copies of the old engine's TUN devices whose packets are for us to see to. */
   readonly #tuns: number[] = [];
   readonly #same: boolean;
 
-  /** Nothing of the old engine's is changed here, nor by `abandon`. */
+  /** Nothing of the old engine's is changed here, nor by `abandon`. Throws with no copy left. */
   constructor(
     readonly table: FlowTable,
     readonly sources: readonly FrozenWorker[],
     readonly workers: number,
   ) {
     this.#same = sources.length === workers;
+    try {
+      this.#copy();
+    } catch (error) {
+      this.abandon();
+      throw error;
+    }
+  }
+
+  #copy(): void {
+    const { table, sources, workers } = this;
     for (const { generation } of sources) table.countOn(generation);
     this.#copied = copyFlows(table, table.kept, sources, workers);
     faultPoint('adopting');
@@ -59,7 +69,7 @@ export class Adopting {
 
   /** The old engine goes on with them. */
   abandon(): void {
-    for (const flow of this.#copied.flows) this.table.drop(flow);
+    for (const flow of [...this.table.byKey.values()]) this.table.drop(flow);
     for (const fd of this.#tuns) close(fd);
   }
 }

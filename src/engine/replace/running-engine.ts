@@ -93,7 +93,7 @@ export class RunningEngine {
   }
   /** It has closed the connection, or is dead. */
   get isLost(): boolean {
-    return this.#channel.closed;
+    return this.#closed || this.#channel.closed || this.#process.wait(0);
   }
 
   #ask(message: FromNew): Promise<FromOld> {
@@ -168,6 +168,7 @@ export class RunningEngine {
   /** Calls `then` when its process has ended, and ends its keepers, which it had no time for if it was killed. */
   whenGone(then: () => void): void {
     this.#onGone = () => {
+      this.#onGone = () => {};
       // Its sockets go one after the other.
       this.#process.wait(END_MS);
       for (const keeper of this.#keepers) keeper.end(END_MS);
