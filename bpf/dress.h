@@ -2,6 +2,7 @@
 /* What our sockets send, made to look as forwarding would have left it. */
 #pragma once
 #include "maps.h"
+#include "arrived.h"
 #include "handshake.h"
 #include "probe.h"
 
@@ -95,5 +96,7 @@ static __always_inline int dress(struct __sk_buff *skb, __u32 l3)
 		f->stamp[p.from & 1] = bpf_ntohl(ts.val);
 		f->echo[p.from & 1] = bpf_ntohl(ts.ecr);
 	}
+	if (f->live & ARRIVING && (p.flags & (TCP_ACK | TCP_RST)) == TCP_ACK && !say_arrived(f, &p))
+		return withhold(skb, &p);
 	return TC_ACT_OK;
 }

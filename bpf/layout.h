@@ -68,6 +68,11 @@ struct flow {
 	__u32 stamp[2], echo[2]; /* the last TSval and TSecr that our socket sent in each side's name; 0: none */
 	__u32 held; /* segments that went to the engine since the takeover */
 	__u64 id; /* the engine's: index, generation << 32; not 0 */
+	/* Of each side: how much it has acknowledged, and behind what it has no room (arrived.h). */
+	__u32 acked[2], room[2];
+	/* What has been acknowledged in its name, and the end of the window that was shown with it; that of our socket. */
+	__u32 said[2], shown[2], edge[2];
+	__u32 last[2]; /* where its newest segment begins */
 };
 
 #define ANY_NUMBER 0xffffffff /* to change_flow: however many were held */
@@ -77,6 +82,8 @@ struct flow {
 #define PROBED 8 /* in live, shifted by side: its probe went on to the other end, whose answer is still out */
 #define MAY_PART 256 /* in live: nobody but the relay reads its sockets, so that the tracker may end it (part.h) */
 #define PARTED 512 /* in live: the tracker has ended it; the sockets say nothing more, and the engine drops them */
+#define ARRIVING 1024 /* in live: both ends are to hear of arrival, and not of our having it */
+#define WITHHELD 2048 /* in live, shifted by side: that side waits for an acknowledgement that our socket has given */
 #define OVER 128 /* in live: our sockets end in resets; what the ends still say, they say to each other */
 
 struct rule {

@@ -5,7 +5,7 @@
 
 /* One of our two sockets of a flow. */
 struct leg {
-	__u32 received, acknowledged; /* behind what came in order; behind what its peer has acknowledged */
+	__u32 received, sent, acknowledged; /* behind what came in order, what it has sent, what its peer has acknowledged */
 	__u32 state;
 };
 
@@ -39,6 +39,7 @@ static __always_inline int find_leg(struct __sk_buff *skb, const struct packet *
 	if (tcp && (sk->state == BPF_TCP_ESTABLISHED || sk->state == BPF_TCP_FIN_WAIT1 ||
 		    sk->state == BPF_TCP_FIN_WAIT2 || sk->state == BPF_TCP_CLOSE_WAIT)) {
 		leg->received = tcp->rcv_nxt;
+		leg->sent = tcp->snd_nxt;
 		leg->acknowledged = tcp->snd_una;
 		leg->state = sk->state;
 		found = 1;

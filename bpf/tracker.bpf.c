@@ -9,6 +9,7 @@
 #include <linux/bpf.h>
 #include <linux/pkt_cls.h>
 #include "maps.h"
+#include "arrived.h"
 #include "part.h"
 #include "probe.h"
 #include "request_sock.h"
@@ -29,9 +30,28 @@ static __always_inline void note_end(struct flow *f, const struct packet *p)
 
 		if (before && (__s32)(end - before) <= 0)
 			return;
-		if (__sync_val_compare_and_swap(next, before, end) == before)
+		if (__sync_val_compare_and_swap(next, before, end) == before) {
+			if (end != p->seq)
+				f->last[p->from & 1] = p->seq;
 			return;
+		}
 	}
+}
+
+/* What its sender says of the other end's data. */
+static __always_inline int acknowledge(struct __sk_buff *skb, const struct config *c, struct packet *p, struct flow *f,
+				       __u32 worker)
+{
+	note_arrival(f, p);
+	if ((p->flags & (TCP_FIN | TCP_SYN | TCP_RST | TCP_ACK)) != TCP_ACK || p->payload ||
+	    !(f->live & WITHHELD << ((p->from & 1) ^ 1)))
+		return TC_ACT_OK;
+	drop_tags(skb);
+	if (p->l3 > 14) {
+		p->l4 -= p->l3 - 14;
+		p->l3 = 14;
+	}
+	return arrived(skb, p, c->tun[worker & (MAX_WORKERS - 1)], c->mark_mask);
 }
 
 /* A segment of a taken flow, on its way to the socket that faces its sender. */
@@ -60,7 +80,7 @@ static __always_inline int deliver(struct __sk_buff *skb, const struct config *c
 		}
 		return answer_probe(skb, p, c->tun[worker & (MAX_WORKERS - 1)]);
 	}
-	return TC_ACT_OK;
+	return acknowledge(skb, c, p, f, worker);
 }
 
 static __always_inline int track(struct __sk_buff *skb, __u32 l3, int from_engine)
@@ -135,8 +155,10 @@ static __always_inline int track(struct __sk_buff *skb, __u32 l3, int from_engin
 			}
 			if (p.payload)
 				note_end(f, &p);
+			int again = (skb->mark & c->mark_mask) == c->mark;
+
 			skb->mark = (skb->mark & ~c->mark_mask) | c->mark;
-			return TC_ACT_OK;
+			return again ? TC_ACT_OK : acknowledge(skb, c, &p, f, worker);
 		}
 		/* A SYN for a flow that we hold: the ports may be used again before the engine has cleaned up, so it
 		 * has to pass through the engine, which knows. Without an engine the flow is gone. */

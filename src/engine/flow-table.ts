@@ -60,8 +60,8 @@ export class FlowTable {
   /**
    * Takes a flow. `first` names the socket that is made alone, so that direct data can be sent into it at once: `complete`
    * must follow. Null: both are made, and `caughtUp` must follow, once all that was held is delivered.
-   * `mayPart`: the tracker may end it, since nobody but the relay waits for what the ends say last. Throws KernelError, EcnLost or
-   * TableFull, with the flow as it was before.
+   * `bits`: of Live, what the tracker may do since nobody but the relay reads and writes. Throws KernelError, EcnLost or TableFull,
+   * with the flow as it was before.
    */
   take(
     identity: Identity,
@@ -69,7 +69,7 @@ export class FlowTable {
     action: 'relay' | 'handle',
     taken: readonly [number, number],
     first: Side | null,
-    mayPart: boolean,
+    bits: number,
   ): TakenFlow {
     const index = this.#free.pop() ?? this.#slots.length;
     const flow = new TakenFlow(this.worker, index, this.#nextGeneration(), keyString, identity, action);
@@ -82,7 +82,7 @@ export class FlowTable {
         this.kept.put(flow);
       }
       const live = first === null ? Live.CATCHING_UP : identity.liveBit(first);
-      flow.fillEntry(this.#words, this.#value, mayPart ? live | Live.MAY_PART : live);
+      flow.fillEntry(this.#words, this.#value, live | bits);
       const result = mapUpdate(this.maps.flows, identity.key, this.#value);
       if (result === -E.E2BIG) throw new TableFull();
       if (result < 0) throw new KernelError('bpf_map_update_elem', -result, 'flows');

@@ -15,12 +15,22 @@ export const Live = {
   OVER: 128,
   MAY_PART: 256,
   PARTED: 512,
+  ARRIVING: 1024,
 } as const;
 /** Behind `live` come words that the kernel program keeps; zero at first. Two of each: by side of the key. */
 export const FLOW_NEXT = FLOW_LIVE + 4;
 export const FLOW_STAMP = FLOW_NEXT + 8;
 export const FLOW_ID = FLOW_LIVE + 32;
-export const FLOW_BYTES = FLOW_ID + 8;
+/** By side of the key: what it has acknowledged, and behind what it has no room; both as of the handshake at first. Then what has
+ *  been acknowledged in its name, the end of the window that was shown with it, and that of our socket; where its newest segment
+ *  begins. */
+export const FLOW_ACKED = FLOW_ID + 8;
+export const FLOW_ROOM = FLOW_ACKED + 8;
+export const FLOW_SAID = FLOW_ROOM + 8;
+export const FLOW_SHOWN = FLOW_SAID + 8;
+export const FLOW_EDGE = FLOW_SHOWN + 8;
+export const FLOW_LAST = FLOW_EDGE + 8;
+export const FLOW_BYTES = FLOW_LAST + 8;
 /** Of what change_flow takes: the key, then the bits of `live` that stay, those that are added, how many segments must have
  *  been held, and the flow. */
 export const CHANGE_KEEP = KEY_BYTES;

@@ -6,7 +6,7 @@ import type { Counters } from './counters.js';
 import { type DirectData, directData } from './direct.js';
 import { type FlowTable, TableFull } from './flow-table.js';
 import { handOver } from './hand-over.js';
-import { Has, type WorkerCounter } from './layout.js';
+import { Has, Live, type WorkerCounter } from './layout.js';
 import type { FromWorker } from './messages.js';
 import type { Pending } from './pending.js';
 import type { Relaying } from './relaying.js';
@@ -57,7 +57,7 @@ export class Settling {
         action,
         skip,
         first,
-        decision === 'relay' && mayPart(identity),
+        decision === 'relay' ? liveOfRelayed(identity) : 0,
       );
     } catch (error) {
       // The tracker has counted it.
@@ -120,4 +120,5 @@ export class Settling {
  * Without timestamps the handshake tells a made socket no round trip, and it begins with what the kernel remembers of that
  * destination (tcp_init_metrics()): so these have to end by themselves, which is when it is remembered (tcp_update_metrics()).
  */
-const mayPart = (identity: Identity): boolean => (identity.agreed & Has.TS) !== 0;
+const liveOfRelayed = (identity: Identity): number =>
+  Live.ARRIVING | (identity.agreed & Has.TS ? Live.MAY_PART : 0);

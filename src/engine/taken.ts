@@ -8,13 +8,20 @@ import { formatAddress } from '../wire/address.js';
 import type { HeldSegments } from './held-segments.js';
 import type { KeptFlows } from './keep/writer.js';
 import {
+  FLOW_ACKED,
+  FLOW_EDGE,
   FLOW_ID,
+  FLOW_LAST,
   FLOW_LIVE,
+  FLOW_ROOM,
+  FLOW_SAID,
+  FLOW_SHOWN,
   HANDSHAKE_BYTES,
   HANDSHAKE_CLIENT,
   HANDSHAKE_GENERATION,
   HANDSHAKE_RTT,
   HANDSHAKE_RULE,
+  Has,
   handshakeRecord,
   KEY_BYTES,
   SIDE_BYTES,
@@ -177,6 +184,22 @@ export class TakenFlow {
     value[FLOW_LIVE / 4] = live;
     value[FLOW_ID / 4] = this.index;
     value[FLOW_ID / 4 + 1] = this.generation;
+    this.#fillArrival(value);
+  }
+
+  /** What the ends have said of each other's data: that they have the SYN. */
+  #fillArrival(value: Uint32Array): void {
+    const { agreed, clientSide, sides } = this.identity;
+    for (const side of [CLIENT, SERVER] as const) {
+      const at = side === CLIENT ? clientSide : 1 - clientSide;
+      const [mine, other] = [sides[side], sides[side === CLIENT ? SERVER : CLIENT]];
+      const begin = other.isn + 1;
+      const scale = agreed & Has.WSCALE && mine.has & Has.SCALED_WINDOW ? mine.scale : 0;
+      const edge = begin + mine.window * 2 ** scale;
+      for (const offset of [FLOW_ACKED, FLOW_SAID]) value[offset / 4 + at] = begin;
+      for (const offset of [FLOW_ROOM, FLOW_SHOWN, FLOW_EDGE]) value[offset / 4 + at] = edge;
+      value[FLOW_LAST / 4 + at] = mine.isn + 1;
+    }
   }
 
   /** Bytes that its handler has sent to `side` since the last time: the kernel has counted them. */

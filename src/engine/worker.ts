@@ -18,7 +18,7 @@ import { handOver as toHandler } from './hand-over.js';
 import { Handled } from './handled.js';
 import { type DecideHere, Intake } from './intake.js';
 import { KeepingWorker } from './keep/worker-half.js';
-import { Config } from './layout.js';
+import { Config, Live } from './layout.js';
 import type { Drained, FromWorker, ToWorker, WorkerData } from './messages.js';
 import { PartedRing } from './parted-ring.js';
 import { Peeking } from './peeking.js';
@@ -148,8 +148,11 @@ function onPeeked(flow: TakenFlow, seen: Seen, then: Then, events: readonly [num
     toHandler(flow, post);
   } else {
     relaying.begin(flow, events);
-    if (then.action === 'relay') policy.watch(flow, then.release, now);
-    else policy.release(flow, now);
+    if (then.action !== 'relay') policy.release(flow, now);
+    else {
+      entry.change(flow.identity, 0, Live.ARRIVING);
+      policy.watch(flow, then.release, now);
+    }
   }
 }
 

@@ -9,7 +9,7 @@ import { firstWrong, patternBytes } from '../../../dist/audit/pattern.js';
 import { leaseFlowLabel } from '../../../dist/kernel/flow_label.js';
 import { frameSocket, receiveFrame, sendFrame } from '../../../dist/kernel/frame_socket.js';
 import * as host from '../../../dist/kernel/host_socket.js';
-import { close, unread } from '../../../dist/kernel/socket.js';
+import { close, unacknowledged, unread } from '../../../dist/kernel/socket.js';
 import { tcpInfo } from '../../../dist/kernel/tcp_info.js';
 import { formatAddress, parseAddress } from '../../../dist/wire/address.js';
 
@@ -31,6 +31,7 @@ const calls = {
   setOption: (fd, option, ...values) => host.setHostOption(fd, option, ...values),
   getOption: (fd, option) => host.getHostOption(fd, option),
   unread: (fd) => unread(fd),
+  unacknowledged: (fd) => unacknowledged(fd),
   error: (fd) => host.pendingError(fd),
   info: (fd) => tcpInfo(fd),
   atMark: (fd) => host.atUrgentMark(fd),

@@ -131,6 +131,21 @@ export class Socket {
     }
   }
 
+  /** Bytes that the other end has not acknowledged, now. */
+  unacknowledged(): Promise<number> {
+    return this.#agent.call<number>('unacknowledged', this.fd);
+  }
+
+  /** Waits until all that was sent is acknowledged. */
+  async acknowledged(): Promise<string> {
+    const done = this.#begin('wait for the acknowledgement');
+    const deadline = Date.now() + patienceMs;
+    for (;;) {
+      const left = await this.unacknowledged();
+      if (left === 0 || Date.now() > deadline) return done(`${left} bytes left`);
+    }
+  }
+
   /** TCP_INFO, for what a scenario wants to wait for; only `info()` before the end is compared. */
   peek(): Promise<TcpInfo> {
     return this.#agent.call<TcpInfo>('info', this.fd);
