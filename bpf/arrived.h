@@ -105,6 +105,10 @@ __noinline int withhold(struct __sk_buff *skb, const struct packet *p)
 		last = least;
 	if ((__s32)(last - said) < 0)
 		last = said;
+	if (p->flags & TCP_ECE)
+		__sync_fetch_and_or(&f->live, ECHOING << to);
+	else
+		__sync_fetch_and_and(&f->live, ~(ECHOING << to));
 	/* Nothing new is left in it. */
 	if (!p->payload && !(p->flags & TCP_FIN) && last == said &&
 	    ((__s32)(edge - f->shown[me]) <= 0 || (__s32)(f->shown[me] - ack) >= ENOUGH_WINDOW))
@@ -160,13 +164,15 @@ __noinline int arrived(struct __sk_buff *skb, const struct packet *p, __u32 tun,
 		put_number(skb, p, 28, bpf_ntohl(ts.ecr), f->echo[me]);
 	}
 	/* Congestion is each leg's own affair (RFC 3168). */
-	if (p->flags & (TCP_ECE | TCP_CWR)) {
+	__u8 echo = f->live & ECHOING << to ? TCP_ECE : 0;
+
+	if ((p->flags & (TCP_ECE | TCP_CWR)) != echo) {
 		__u8 flags[2];
 
 		if (bpf_skb_load_bytes(skb, p->l4 + 12, flags, 2) == 0) {
 			__be16 before = *(__be16 *)flags;
 
-			flags[1] &= ~(TCP_ECE | TCP_CWR);
+			flags[1] = (flags[1] & ~(TCP_ECE | TCP_CWR)) | echo;
 			bpf_l4_csum_replace(skb, p->l4 + 16, before, *(__be16 *)flags, 2);
 			bpf_skb_store_bytes(skb, p->l4 + 12, flags, 2, 0);
 		}
