@@ -50,6 +50,8 @@ static __always_inline int say_arrived(struct flow *f, const struct packet *p)
 	if ((__s32)(p->ack - f->said[me]) > 0)
 		f->said[me] = p->ack;
 	f->edge[me] = f->shown[me] = p->ack + ((__u32)p->window << scale_of(f, me));
+	if (f->live & WITHHELD << (me ^ 1))
+		__sync_fetch_and_and(&f->live, ~(WITHHELD << (me ^ 1)));
 	return 1;
 }
 
@@ -98,7 +100,7 @@ __noinline int withhold(struct __sk_buff *skb, const struct packet *p)
 	__u32 last = f->last[to], most = f->side[me].has & HAS_MSS ? f->side[me].mss : 536, least = f->acked[me];
 	__u32 tail = ack - last;
 
-	/* Several segments that came as one (GRO). */
+	/* It is not known, or the size of what came as one is not. */
 	if (tail == 0 || tail > most)
 		last = ack - most;
 	if ((__s32)(last - least) < 0)

@@ -20,8 +20,16 @@
 #include "fragment.h"
 #include "dress.h"
 
+/* Where the last of what may be several segments begins that came as one (GRO, or a sender that leaves the cutting to others). */
+static __always_inline __u32 last_segment(const struct __sk_buff *skb, const struct packet *p)
+{
+	__u32 size = skb->gso_size;
+
+	return size && p->payload > size ? p->seq + (p->payload - 1) / size * size : p->seq;
+}
+
 /* How far its end has sent. Two CPUs may have a segment of it in their hands, and the greater end must stay. */
-static __always_inline void note_end(struct flow *f, const struct packet *p)
+static __always_inline void note_end(const struct __sk_buff *skb, struct flow *f, const struct packet *p)
 {
 	__u32 *next = &f->next[p->from & 1], end = p->seq + p->payload + (p->flags & TCP_FIN);
 
@@ -32,7 +40,7 @@ static __always_inline void note_end(struct flow *f, const struct packet *p)
 			return;
 		if (__sync_val_compare_and_swap(next, before, end) == before) {
 			if (end != p->seq)
-				f->last[p->from & 1] = p->seq;
+				f->last[p->from & 1] = last_segment(skb, p);
 			return;
 		}
 	}
@@ -70,7 +78,7 @@ static __always_inline int deliver(struct __sk_buff *skb, const struct config *c
 	 * after a forged segment. */
 	if (bare && p->payload <= 1 && (!f->next[me] || (__s32)(p->seq - f->next[me]) < 0) && pass_probe(skb, p))
 		return TC_ACT_OK;
-	note_end(f, p);
+	note_end(skb, f, p);
 	skb->mark = (skb->mark & ~c->mark_mask) | c->mark;
 	if (bare && !p->payload && f->live & PROBED << (me ^ 1)) {
 		drop_tags(skb);
@@ -154,7 +162,7 @@ static __always_inline int track(struct __sk_buff *skb, __u32 l3, int from_engin
 				return deliver(skb, c, &p, f, worker);
 			}
 			if (p.payload)
-				note_end(f, &p);
+				note_end(skb, f, &p);
 			int again = (skb->mark & c->mark_mask) == c->mark;
 
 			skb->mark = (skb->mark & ~c->mark_mask) | c->mark;
