@@ -7,6 +7,7 @@
  *
  * Whatever is lost of this comes right by the sender's retransmission, which our socket acknowledges again. */
 #pragma once
+#include "handshake.h"
 #include "maps.h"
 #include "probe.h"
 
@@ -55,12 +56,23 @@ static __always_inline int say_arrived(struct flow *f, const struct packet *p)
 	return 1;
 }
 
+/* It has sent a FIN and got none. */
+static __always_inline int has_closed(const struct leg *leg)
+{
+	return leg->state == BPF_TCP_FIN_WAIT1 || leg->state == BPF_TCP_FIN_WAIT2;
+}
+
 /* The other end has, or can not have yet, all of what our socket acknowledges: `ack` may be said. */
 static __always_inline int may_be_said(struct __sk_buff *skb, const struct packet *p, struct flow *f)
 {
 	__u8 me = p->from & 1, to = me ^ 1;
-	__u32 next = f->next[to], behind = p->ack - f->acked[me];
-	struct leg far;
+	__u32 zero = 0, next = f->next[to], behind = p->ack - f->acked[me];
+	const struct config *c = bpf_map_lookup_elem(&config, &zero);
+	struct leg far, near;
+
+	/* Nothing is passed on, and the next engine may take its time. */
+	if (!c || stale(c, worker_of(c, &p->key)))
+		return 1;
 
 	/* Its window is what the end waits for, then: that is asked for by probes (probe.h). */
 	if (!p->window || (__s32)(f->room[me] - p->ack) < 0)
@@ -75,7 +87,10 @@ static __always_inline int may_be_said(struct __sk_buff *skb, const struct packe
 	if ((__s32)(p->ack - *(volatile __u32 *)&f->acked[me]) <= 0)
 		return 1;
 	/* What was held, or came in fragments, we may not have seen. */
-	return !find_leg(skb, p, 0, &far) || (__s32)(p->ack - far.acknowledged) <= 0;
+	if (!find_leg(skb, p, 0, &far) || (__s32)(p->ack - far.acknowledged) <= 0)
+		return 1;
+	/* Both were closed, and by neither end: their engine was killed a moment ago. */
+	return has_closed(&far) && (!find_leg(skb, p, 1, &near) || has_closed(&near));
 }
 
 /* p: what our socket says to an end in the name of the other one, as it is. */
