@@ -46,7 +46,8 @@ static __always_inline int say_arrived(struct flow *f, const struct packet *p)
 {
 	__u8 me = p->from & 1;
 
-	if ((__s32)(p->ack - f->acked[me]) > 0)
+	/* Who has ended has no more use for it, and the other end mostly answers by its own FIN. */
+	if ((__s32)(p->ack - f->acked[me]) > 0 && !(f->live & FINISHED << (me ^ 1)))
 		return 0;
 	if ((__s32)(p->ack - f->said[me]) > 0)
 		f->said[me] = p->ack;
@@ -56,19 +57,13 @@ static __always_inline int say_arrived(struct flow *f, const struct packet *p)
 	return 1;
 }
 
-/* It has sent a FIN and got none. */
-static __always_inline int has_closed(const struct leg *leg)
-{
-	return leg->state == BPF_TCP_FIN_WAIT1 || leg->state == BPF_TCP_FIN_WAIT2;
-}
-
 /* The other end has, or can not have yet, all of what our socket acknowledges: `ack` may be said. */
 static __always_inline int may_be_said(struct __sk_buff *skb, const struct packet *p, struct flow *f)
 {
 	__u8 me = p->from & 1, to = me ^ 1;
 	__u32 zero = 0, next = f->next[to], behind = p->ack - f->acked[me];
 	const struct config *c = bpf_map_lookup_elem(&config, &zero);
-	struct leg far, near;
+	struct leg far;
 
 	/* Nothing is passed on, and the next engine may take its time. */
 	if (!c || stale(c, worker_of(c, &p->key)))
@@ -83,14 +78,14 @@ static __always_inline int may_be_said(struct __sk_buff *skb, const struct packe
 	if ((__s32)behind <= 0 || behind > WITHHELD_BYTES)
 		return 1;
 	/* First said, then looked at again: arrived() does it the other way round. */
-	__sync_fetch_and_or(&f->live, WITHHELD << to);
+	__u32 before = __sync_fetch_and_or(&f->live, WITHHELD << to);
+
 	if ((__s32)(p->ack - *(volatile __u32 *)&f->acked[me]) <= 0)
 		return 1;
-	/* What was held, or came in fragments, we may not have seen. */
-	if (!find_leg(skb, p, 0, &far) || (__s32)(p->ack - far.acknowledged) <= 0)
-		return 1;
-	/* Both were closed, and by neither end: their engine was killed a moment ago. */
-	return has_closed(&far) && (!find_leg(skb, p, 1, &near) || has_closed(&near));
+	if (!(before & WITHHELD << to))
+		return 0;
+	/* Asked again. What was held, or came in fragments, we may not have seen. */
+	return !find_leg(skb, p, 0, &far) || (__s32)(p->ack - far.acknowledged) <= 0;
 }
 
 /* p: what our socket says to an end in the name of the other one, as it is. */

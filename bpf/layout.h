@@ -85,6 +85,7 @@ struct flow {
 #define ARRIVING 1024 /* in live: both ends are to hear of arrival, and not of our having it */
 #define WITHHELD 2048 /* in live, shifted by side: that side waits for an acknowledgement that our socket has given */
 #define ECHOING 8192 /* in live, shifted by side: what that side waits for told it of congestion (ECE) */
+#define FINISHED 32768 /* in live, shifted by side: its FIN has come */
 #define OVER 128 /* in live: our sockets end in resets; what the ends still say, they say to each other */
 
 struct rule {

@@ -66,7 +66,7 @@ __noinline int part(struct __sk_buff *skb, const struct packet *p)
 	}
 	__u32 before = *(volatile __u32 *)&f->live;
 
-	if ((before & 0xffff & ~(ARRIVING | 3 * WITHHELD | 3 * ECHOING)) != (MAY_PART | 3))
+	if ((before & 0xffff & ~(ARRIVING | 3 * WITHHELD | 3 * ECHOING | 3 * FINISHED)) != (MAY_PART | 3))
 		return 0;
 	struct parted *ring = &c->parted[worker_of(c, &p->key) & (MAX_WORKERS - 1)];
 

@@ -41,6 +41,8 @@ static __always_inline void note_end(const struct __sk_buff *skb, struct flow *f
 		if (__sync_val_compare_and_swap(next, before, end) == before) {
 			if (end != p->seq)
 				f->last[p->from & 1] = last_segment(skb, p);
+			if (p->flags & TCP_FIN)
+				__sync_fetch_and_or(&f->live, FINISHED << (p->from & 1));
 			return;
 		}
 	}

@@ -116,13 +116,10 @@ describe.each([
       expect(await far.receive(20_101)).toBe(true);
     }));
 
-  it('a FIN is acknowledged when the other end has it', () =>
+  it('who has ended is answered at once', () =>
     play(family, sender, async ({ near, far }) => {
-      await near.send('F.');
-      await far.expect('F.');
-      await sleep(SILENCE_MS);
-      expect(toldOf(near)).toBeLessThanOrEqual(101);
-      await far.send('.');
-      await told(near, 102);
+      await near.send('FP.', { length: 200 });
+      await told(near, 302);
+      expect(await far.expect('F.', { end: 302 })).toBeDefined();
     }));
 });
