@@ -30,5 +30,8 @@ export default scenario({
     await s.send('P.', { length: 50 });
     await c.receive(50);
     await c.close();
+    await s.expect('F.');
+    await s.send('F.');
+    await s.expect('.', { end: 402 });
   },
 });
