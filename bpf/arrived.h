@@ -121,10 +121,10 @@ __noinline int withhold(struct __sk_buff *skb, const struct packet *p)
 		__sync_fetch_and_or(&f->live, ECHOING << to);
 	else
 		__sync_fetch_and_and(&f->live, ~(ECHOING << to));
-	/* Nothing new is left in it. */
+	/* Nothing new is left in it. A packet that is shot would be congestion to our socket (__tcp_transmit_skb(), tcp_enter_cwr()). */
 	if (!p->payload && !(p->flags & TCP_FIN) && last == said &&
 	    ((__s32)(edge - f->shown[me]) <= 0 || (__s32)(f->shown[me] - ack) >= ENOUGH_WINDOW))
-		return TC_ACT_SHOT;
+		return TC_ACT_STOLEN;
 	__u32 window = (edge - last) >> scale;
 
 	put_number(skb, p, 8, ack, last);

@@ -14,6 +14,8 @@ const OTHER_OPTION = { more: [253, 4, 0, 0] };
 
 beforeAll(async () => {
   path = await Path.up('desplice', {});
+  // BBR has a window of its own mind.
+  path.lab.exec('middle', ['sh', '-c', 'echo reno > /proc/sys/net/ipv4/tcp_congestion_control']);
 });
 afterAll(() => path?.down());
 
@@ -114,6 +116,20 @@ describe.each([
       for (let i = 0; i < 20; i++) await near.send('P.', { length: 1000 });
       await told(near, 20_101);
       expect(await far.receive(20_101)).toBe(true);
+    }));
+
+  it('our socket does not take what is withheld for congestion', () =>
+    play(family, sender, async ({ near, far }) => {
+      for (let i = 1; i <= 3; i++) {
+        await near.send('P.', { length: 100 });
+        await far.expect('.', { end: 101 + 100 * i });
+        await sleep(SILENCE_MS);
+        await far.send('.');
+        await told(near, 101 + 100 * i);
+      }
+      const sockets = path.lab.exec('middle', ['ss', '-Htni', 'state', 'established']).stdout;
+      expect(sockets).toMatch(/ cwnd:\d/);
+      expect(sockets, 'a window that was cut').not.toContain(' ssthresh:');
     }));
 
   it('who has ended is answered at once', () =>
