@@ -21,24 +21,46 @@ static __always_inline __u32 scale_of(const struct flow *f, __u8 side)
 	return f->side[0].has & f->side[1].has & HAS_WSCALE ? f->side[side & 1].wscale & 15 : 0;
 }
 
-/* What an end says it has of what the other one sent, and how much more it has room for. */
+/* What an end says it has of what the other one sent, and how much more it has room for. Two CPUs may have an acknowledgement
+ * of it in their hands, and the greater one must stay. It is known before arrived() looks who waits for it. */
 static __always_inline void note_arrival(struct flow *f, const struct packet *p)
 {
 	__u8 me = p->from & 1;
-	__u32 sent = f->next[me ^ 1];
+	__u32 *acked = &f->acked[me], sent = f->next[me ^ 1];
 
-	if (!(p->flags & TCP_ACK) || (__s32)(p->ack - f->acked[me]) < 0 || (sent && (__s32)(p->ack - sent) > 0))
+	if (!(p->flags & TCP_ACK) || (sent && (__s32)(p->ack - sent) > 0))
 		return;
-	f->acked[me] = p->ack;
+	for (int i = 0; i < 4; i++) {
+		__u32 before = *(volatile __u32 *)acked;
+
+		if ((__s32)(p->ack - before) < 0)
+			return;
+		if (p->ack == before || __sync_val_compare_and_swap(acked, before, p->ack) == before)
+			break;
+	}
 	f->room[me] = p->ack + ((__u32)p->window << scale_of(f, me));
 }
 
-static __always_inline void put_window(struct __sk_buff *skb, const struct packet *p, __u32 window)
+/* Of what ends at `edge` and begins at `from`, as much as the field in the header can say. */
+static __always_inline __u32 window_field(__u32 edge, __u32 from, __u32 scale)
 {
-	__be16 from = bpf_htons(p->window), to = bpf_htons(window > 0xffff ? 0xffff : window);
+	__u32 window = (edge - from) >> scale;
 
+	return window > 0xffff ? 0xffff : window;
+}
+
+/* Overwrites 16 bits of the TCP header. */
+static __always_inline void put_half(struct __sk_buff *skb, const struct packet *p, __u32 at, __be16 from, __be16 to)
+{
 	bpf_l4_csum_replace(skb, p->l4 + 16, from, to, 2);
-	bpf_skb_store_bytes(skb, p->l4 + 14, &to, 2, 0);
+	bpf_skb_store_bytes(skb, p->l4 + at, &to, 2, 0);
+}
+
+static __always_inline void note_said(struct flow *f, __u8 me, __u32 ack, __u32 edge)
+{
+	if ((__s32)(ack - f->said[me]) > 0)
+		f->said[me] = ack;
+	f->shown[me] = edge;
 }
 
 /* What most packets acknowledge has long arrived. Returns 0 where that has to be looked at. */
@@ -49,9 +71,8 @@ static __always_inline int say_arrived(struct flow *f, const struct packet *p)
 	/* Who has ended has no more use for it, and the other end mostly answers by its own FIN. */
 	if ((__s32)(p->ack - f->acked[me]) > 0 && !(f->live & FINISHED << (me ^ 1)))
 		return 0;
-	if ((__s32)(p->ack - f->said[me]) > 0)
-		f->said[me] = p->ack;
-	f->edge[me] = f->shown[me] = p->ack + ((__u32)p->window << scale_of(f, me));
+	f->edge[me] = p->ack + ((__u32)p->window << scale_of(f, me));
+	note_said(f, me, p->ack, f->edge[me]);
 	if (f->live & WITHHELD << (me ^ 1))
 		__sync_fetch_and_and(&f->live, ~(WITHHELD << (me ^ 1)));
 	return 1;
@@ -68,14 +89,13 @@ static __always_inline int may_be_said(struct __sk_buff *skb, const struct packe
 	/* Nothing is passed on, and the next engine may take its time. */
 	if (!c || stale(c, worker_of(c, &p->key)))
 		return 1;
-
 	/* Its window is what the end waits for, then: that is asked for by probes (probe.h). */
 	if (!p->window || (__s32)(f->room[me] - p->ack) < 0)
 		return 1;
 	/* More is on its way already, so that the end goes on. */
 	if (next && p->ack != next)
 		return 1;
-	if ((__s32)behind <= 0 || behind > WITHHELD_BYTES)
+	if (behind > WITHHELD_BYTES)
 		return 1;
 	/* First said, then looked at again: arrived() does it the other way round. */
 	__u32 before = __sync_fetch_and_or(&f->live, WITHHELD << to);
@@ -102,9 +122,7 @@ __noinline int withhold(struct __sk_buff *skb, const struct packet *p)
 
 	f->edge[me] = edge;
 	if (may_be_said(skb, p, f)) {
-		if ((__s32)(ack - said) > 0)
-			f->said[me] = ack;
-		f->shown[me] = edge;
+		note_said(f, me, ack, edge);
 		return TC_ACT_OK;
 	}
 	__u32 last = f->last[to], most = f->side[me].has & HAS_MSS ? f->side[me].mss : 536, least = f->acked[me];
@@ -125,12 +143,11 @@ __noinline int withhold(struct __sk_buff *skb, const struct packet *p)
 	if (!p->payload && !(p->flags & TCP_FIN) && last == said &&
 	    ((__s32)(edge - f->shown[me]) <= 0 || (__s32)(f->shown[me] - ack) >= ENOUGH_WINDOW))
 		return TC_ACT_STOLEN;
-	__u32 window = (edge - last) >> scale;
+	__u32 window = window_field(edge, last, scale);
 
 	put_number(skb, p, 8, ack, last);
-	put_window(skb, p, window);
-	f->said[me] = last;
-	f->shown[me] = last + ((window > 0xffff ? 0xffff : window) << scale);
+	put_half(skb, p, 14, bpf_htons(p->window), bpf_htons(window));
+	note_said(f, me, last, last + (window << scale));
 	return TC_ACT_OK;
 }
 
@@ -153,8 +170,9 @@ __noinline int arrived(struct __sk_buff *skb, const struct packet *p, __u32 tun,
 		return TC_ACT_OK;
 	/* Options besides timestamps are about the other leg, or about duplicates there. */
 	int stamped = (f->side[0].has & f->side[1].has & HAS_TS) != 0;
+	struct timestamps ts;
 
-	if (p->options != (stamped ? 12 : 0) || (stamped && !f->stamp[me]))
+	if (p->options != (stamped ? 12 : 0) || (stamped && (!f->stamp[me] || !find_timestamps(skb, p, &ts))))
 		return TC_ACT_OK;
 	/* It has said and heard all, if it is not there. */
 	if (!find_leg(skb, p, 1, &near))
@@ -165,13 +183,12 @@ __noinline int arrived(struct __sk_buff *skb, const struct packet *p, __u32 tun,
 		return TC_ACT_OK;
 	if (bpf_clone_redirect(skb, tun, BPF_F_INGRESS))
 		return TC_ACT_OK;
-	struct timestamps ts;
-	__u32 window = (f->edge[me] - p->ack) >> scale_of(f, me);
+	__u32 window = window_field(f->edge[me], p->ack, scale_of(f, me));
 
 	put_number(skb, p, 4, p->seq, near.sent);
-	put_window(skb, p, window);
+	put_half(skb, p, 14, bpf_htons(p->window), bpf_htons(window));
 	/* By our socket's clock: an older one behind it would be dropped (RFC 7323 section 5.3). */
-	if (load_timestamps(skb, p, f, &ts)) {
+	if (stamped) {
 		put_number(skb, p, 24, bpf_ntohl(ts.val), f->stamp[me]);
 		put_number(skb, p, 28, bpf_ntohl(ts.ecr), f->echo[me]);
 	}
@@ -185,12 +202,10 @@ __noinline int arrived(struct __sk_buff *skb, const struct packet *p, __u32 tun,
 			__be16 before = *(__be16 *)flags;
 
 			flags[1] = (flags[1] & ~(TCP_ECE | TCP_CWR)) | echo;
-			bpf_l4_csum_replace(skb, p->l4 + 16, before, *(__be16 *)flags, 2);
-			bpf_skb_store_bytes(skb, p->l4 + 12, flags, 2, 0);
+			put_half(skb, p, 12, before, *(__be16 *)flags);
 		}
 	}
-	f->said[me] = p->ack;
-	f->shown[me] = f->edge[me];
+	note_said(f, me, p->ack, f->edge[me]);
 	skb->mark &= ~mark_mask;
 	pass_sockets_by(skb);
 	return TC_ACT_OK;

@@ -48,19 +48,13 @@ static __always_inline void note_end(const struct __sk_buff *skb, struct flow *f
 	}
 }
 
-/* What its sender says of the other end's data. */
-static __always_inline int acknowledge(struct __sk_buff *skb, const struct config *c, struct packet *p, struct flow *f,
-				       __u32 worker)
+/* What the other end may be waiting for goes on to it. */
+static __always_inline int acknowledge(struct __sk_buff *skb, const struct config *c, const struct packet *p,
+				       struct flow *f, __u32 worker)
 {
-	note_arrival(f, p);
-	if ((p->flags & (TCP_FIN | TCP_SYN | TCP_RST | TCP_ACK)) != TCP_ACK || p->payload ||
+	if ((p->flags & (TCP_FIN | TCP_SYN | TCP_RST | TCP_ACK)) != TCP_ACK || p->payload || !(f->live & ARRIVING) ||
 	    !(f->live & WITHHELD << ((p->from & 1) ^ 1)))
 		return TC_ACT_OK;
-	drop_tags(skb);
-	if (p->l3 > 14) {
-		p->l4 -= p->l3 - 14;
-		p->l3 = 14;
-	}
 	return arrived(skb, p, c->tun[worker & (MAX_WORKERS - 1)], c->mark_mask);
 }
 
@@ -77,10 +71,15 @@ static __always_inline int deliver(struct __sk_buff *skb, const struct config *c
 	}
 
 	/* Bare and behind what it has sent already: rare enough to ask the sockets, which also puts `next` right again
-	 * after a forged segment. */
-	if (bare && p->payload <= 1 && (!f->next[me] || (__s32)(p->seq - f->next[me]) < 0) && pass_probe(skb, p))
+	 * after a forged segment. One byte that waits for its acknowledgement is sent again, and no probe. */
+	if (bare && p->payload <= 1 && (!f->next[me] || (__s32)(p->seq - f->next[me]) < 0) &&
+	    !(p->payload && f->live & WITHHELD << me) && pass_probe(skb, p))
 		return TC_ACT_OK;
 	note_end(skb, f, p);
+	note_arrival(f, p);
+	/* What goes on would have to bear its tags, and what goes to our socket none. */
+	if (f->live & ARRIVING && (skb->vlan_present || p->l3 > 14))
+		__sync_fetch_and_and(&f->live, ~(ARRIVING | 3 * WITHHELD));
 	skb->mark = (skb->mark & ~c->mark_mask) | c->mark;
 	if (bare && !p->payload && f->live & PROBED << (me ^ 1)) {
 		drop_tags(skb);
@@ -168,7 +167,10 @@ static __always_inline int track(struct __sk_buff *skb, __u32 l3, int from_engin
 			int again = (skb->mark & c->mark_mask) == c->mark;
 
 			skb->mark = (skb->mark & ~c->mark_mask) | c->mark;
-			return again ? TC_ACT_OK : acknowledge(skb, c, &p, f, worker);
+			if (again)
+				return TC_ACT_OK;
+			note_arrival(f, &p);
+			return acknowledge(skb, c, &p, f, worker);
 		}
 		/* A SYN for a flow that we hold: the ports may be used again before the engine has cleaned up, so it
 		 * has to pass through the engine, which knows. Without an engine the flow is gone. */
