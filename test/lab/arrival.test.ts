@@ -17,7 +17,7 @@ function stampsFirst({ tsval, tsecr }: { tsval: number; tsecr: number }) {
   const words = Buffer.alloc(8);
   words.writeUInt32BE(tsval >>> 0, 0);
   words.writeUInt32BE(tsecr >>> 0, 4);
-  return { more: [8, 10, ...words, 1, 1] };
+  return { tsval: undefined, tsecr: undefined, more: [8, 10, ...words, 1, 1] };
 }
 
 beforeAll(async () => {
