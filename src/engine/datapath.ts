@@ -13,7 +13,7 @@ import { removeFilters } from './filters.js';
 import { Keeping } from './keep/keeping.js';
 import { type KeptMaps, keptMaps } from './keep/table.js';
 import { Config, kernelCounters, MAX_RULES, MAX_WORKERS, RULE_BYTES, Setting } from './layout.js';
-import { descriptorOf, lockNamespace, shareLock } from './lock.js';
+import { lockNamespace, shareLock } from './lock.js';
 import { optionNames } from './option-names.js';
 import type { LogEvent } from './options.js';
 import type { RunningEngine } from './replace/running-engine.js';
@@ -268,7 +268,12 @@ export class Datapath {
   /** The running engine's flows and its system are ours; `lock` is a copy of its lock. */
   async takeSystem(lock: number): Promise<void> {
     this.#others = false;
-    this.#locks.push(await shareLock(lock));
+    try {
+      this.#locks.push(await shareLock(lock));
+    } catch (error) {
+      close(lock);
+      throw error;
+    }
   }
 
   /** They are another engine's. */
@@ -276,11 +281,9 @@ export class Datapath {
     this.#others = true;
   }
 
-  get lock(): net.Server {
-    return this.#locks[0] as net.Server;
-  }
-  get lockDescriptor(): number {
-    return descriptorOf(this.lock);
+  /** Null: it could not be taken over from the engine before. */
+  get lock(): net.Server | null {
+    return this.#locks[0] ?? null;
   }
   get interfaces(): string[] {
     return this.#links.map(({ ifname }) => ifname);

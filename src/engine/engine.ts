@@ -142,8 +142,10 @@ export class Engine {
     };
   }
 
-  /** From here on another engine may take our place. */
+  /** From here on another engine may take our place: whoever connects to our lock. */
   #offerPlace(): void {
+    const { lock } = this.datapath;
+    if (!lock) return;
     const leaving = new Leaving(
       this.#crew(),
       () => (this.#closing ? 'it is stopping' : null),
@@ -151,7 +153,7 @@ export class Engine {
       () => this.#history.get(this.datapath.generation & 0xffff) ?? [],
       () => this.onReplaced(),
     );
-    this.#handingOver = new HandingOver(this.datapath.lock, leaving, (event) => this.options.log?.(event));
+    this.#handingOver = new HandingOver(lock, leaving, (event) => this.options.log?.(event));
   }
 
   /** What others know us by is ours: whoever was replaced may go. */

@@ -62,45 +62,56 @@ export function copyFlows(
   workers: number,
 ): Copied {
   const copied: Copied = { flows: [], renumbered: false, directs: new Map() };
-  for (const { pid, worker, memfd, used } of sources) {
-    const other = new OtherProcess(pid);
-    const fd = other.copy(memfd);
-    const before = KeptTable.open(fd);
-    close(fd);
-    if (!before) continue;
-    const direct = before.direct(worker);
-    // A number of workers that has changed changes whose flows they are; then they are numbered anew.
-    const same = before.workers === workers;
-    if (!same) copied.renumbered = true;
-    for (let index = 0; index < Math.min(before.slots, used ?? before.slots); index++) {
-      const at = before.at(worker, index);
-      const state = before.state(at);
-      // One that was to stay with its engine does so while that lives.
-      if (state !== SlotState.RELAY && (used !== undefined || state !== SlotState.STAYING)) continue;
-      const identity = identityAt(before, at);
-      if (workerOf(identity.key, workers) !== table.worker) continue;
-      const generation = before.words.getUint32(at + Slot.generation, true);
-      const keyString = Buffer.from(identity.key).toString('latin1');
-      const place = same ? { index, generation } : table.place();
-      const flow = new TakenFlow(table.worker, place.index, place.generation, keyString, identity, 'relay');
-      flow.started = before.words.getFloat64(at + Slot.started, true);
-      // Before its descriptors are copied: whoever gives up finds all in the table.
-      table.adopt(flow);
-      for (const side of [CLIENT, SERVER] as const) {
-        flow.fds[side] = other.copyKnown(
-          before.words.getInt32(at + Slot.sockets + 4 * side, true),
-          'a socket',
-        );
-      }
-      for (const from of [CLIENT, SERVER] as const) restore(flow, from, before, at, other);
-      kept?.put(flow);
-      if (direct && identity.key.every((byte, i) => byte === direct.key[i])) copied.directs.set(flow, direct);
-      copied.flows.push(flow);
+  for (const source of sources) {
+    const other = new OtherProcess(source.pid);
+    try {
+      copyFrom(other, source, table, kept, workers, copied);
+    } finally {
+      other.close();
     }
-    other.close();
   }
   table.renumber();
   return copied;
+}
+
+function copyFrom(
+  other: OtherProcess,
+  { worker, memfd, used }: TableOf,
+  table: FlowTable,
+  kept: KeptFlows | null,
+  workers: number,
+  copied: Copied,
+): void {
+  const fd = other.copy(memfd);
+  const before = KeptTable.open(fd);
+  close(fd);
+  if (!before) return;
+  const direct = before.direct(worker);
+  // A number of workers that has changed changes whose flows they are; then they are numbered anew.
+  const same = before.workers === workers;
+  if (!same) copied.renumbered = true;
+  for (let index = 0; index < Math.min(before.slots, used ?? before.slots); index++) {
+    const at = before.at(worker, index);
+    const state = before.state(at);
+    // One that was to stay with its engine does so while that lives.
+    if (state !== SlotState.RELAY && (used !== undefined || state !== SlotState.STAYING)) continue;
+    const identity = identityAt(before, at);
+    if (workerOf(identity.key, workers) !== table.worker) continue;
+    const generation = before.words.getUint32(at + Slot.generation, true);
+    const keyString = Buffer.from(identity.key).toString('latin1');
+    const place = same ? { index, generation } : table.place();
+    const flow = new TakenFlow(table.worker, place.index, place.generation, keyString, identity, 'relay');
+    flow.started = before.words.getFloat64(at + Slot.started, true);
+    // Before its descriptors are copied: whoever gives up finds all in the table.
+    table.adopt(flow);
+    for (const side of [CLIENT, SERVER] as const) {
+      flow.fds[side] = other.copyKnown(before.words.getInt32(at + Slot.sockets + 4 * side, true), 'a socket');
+    }
+    for (const from of [CLIENT, SERVER] as const) restore(flow, from, before, at, other);
+    kept?.put(flow);
+    if (direct && identity.key.every((byte, i) => byte === direct.key[i])) copied.directs.set(flow, direct);
+    copied.flows.push(flow);
+  }
 }
 
 /**
@@ -133,11 +144,16 @@ function restore(flow: TakenFlow, from: Side, before: KeptTable, at: number, kee
   // It was being released: a socket in repair mode sends nothing.
   leaveRepair(source);
   const pipe = at + Slot.pipes + 8 * from;
-  const [readEnd, writeEnd] = [0, 4].map((offset) =>
-    keeper.copyKnown(before.words.getInt32(pipe + offset, true), 'a pipe'),
-  );
-  if (readEnd !== undefined && writeEnd !== undefined && readEnd >= 0 && writeEnd >= 0) {
-    direction.pipe = { readEnd, writeEnd };
+  const end = (offset: number): number =>
+    keeper.copyKnown(before.words.getInt32(pipe + offset, true), 'a pipe');
+  const readEnd = end(0);
+  if (readEnd >= 0) {
+    try {
+      direction.pipe = { readEnd, writeEnd: end(4) };
+    } catch (error) {
+      close(readEnd);
+      throw error;
+    }
     direction.queued = pipeBytes(readEnd);
   }
   direction.streaming = true;

@@ -100,9 +100,10 @@ export class Freezing {
     this.frozen = false;
   }
 
-  /** The new engine goes on with them. The rest stays here until it ends, and is not released: what would be held for that is
-   *  held for the new engine. Returns how many have gone. */
+  /** The new engine goes on with them, and decides on what it finds in our TUN, which we may read, too. The rest stays here until it
+   *  ends, and is not released: what would be held for that is held for the new engine. Returns how many have gone. */
   leave(): number {
+    this.intake.draining = true;
     const moved = this.#moving.filter(({ finished }) => !finished);
     for (const flow of moved) {
       for (const fd of flow.fds) this.#forget(fd);

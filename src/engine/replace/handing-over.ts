@@ -1,6 +1,7 @@
 /** The running engine's half of a hand-over: who may take its place, and how it goes on if nobody does. docs/manual/upgrade.md
  *  draws it. */
 import type net from 'node:net';
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { KeptTable } from '../keep/table.js';
 import type { LogEvent } from '../options.js';
 import { Channel, type FromNew, type FromOld, type FrozenWorker, layout, type Welcome } from './channel.js';
@@ -163,5 +164,3 @@ export class HandingOver {
     this.engine.leave({ pid: this.#successor?.peer.pid ?? 0, gapMs: done?.gapMs ?? null });
   }
 }
-
-const sleep = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));

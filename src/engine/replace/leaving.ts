@@ -4,6 +4,7 @@ import { close } from '../../kernel/socket.js';
 import type { RuleInput } from '../../policy/rules.js';
 import { endOtherKeepers } from '../keep/predecessors.js';
 import { KeptTable, tableBytes } from '../keep/table.js';
+import { descriptorOf } from '../lock.js';
 import type { FrozenWorker } from './channel.js';
 import type { Crew } from './crew.js';
 import type { Replaceable } from './handing-over.js';
@@ -35,7 +36,7 @@ export class Leaving implements Replaceable {
       descriptors:
         SPARE_DESCRIPTORS + DESCRIPTORS * counters.reduce((sum, each) => sum + each.get('active'), 0),
       slots: this.#slots,
-      lock: datapath.lockDescriptor,
+      lock: datapath.lock ? descriptorOf(datapath.lock) : -1,
       maps: datapath.allMaps,
       generation: datapath.generation,
       rules: this.rules(),

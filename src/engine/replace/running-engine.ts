@@ -1,5 +1,6 @@
 /** The running engine, as a new one that is to replace it sees it. docs/manual/upgrade.md draws the hand-over. */
 
+import { setTimeout as sleep } from 'node:timers/promises';
 import { mmapShared } from '../../kernel/ffi.js';
 import { OtherProcess } from '../../kernel/pidfd.js';
 import { close } from '../../kernel/socket.js';
@@ -200,5 +201,3 @@ const refused = (why: string): EngineError =>
     `the running engine can't be replaced, and goes on: ${why}`,
     'stop it, which releases its flows, and start this one then',
   );
-
-const sleep = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));

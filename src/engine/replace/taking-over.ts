@@ -120,6 +120,8 @@ async function takeFlows(running: RunningEngine, crew: Crew): Promise<Taken> {
   datapath.attachPrograms();
   faultPoint('attached');
   if (!running.take()) {
+    // At once, so that it puts its own programs in the place of ours.
+    running.close();
     throw new EngineError('REPLACE', 'the running engine goes on, since this one was too slow to take over');
   }
   datapath.keeping?.commit();
