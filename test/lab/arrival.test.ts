@@ -2,14 +2,13 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { RawConnection } from '../../src/audit/raw-connection.js';
 import { Path } from '../fidelity/harness/path.js';
-import { countedEnds } from './ends.js';
+import { countedEnds, rawTalk } from './ends.js';
 import { sleep, waitFor } from './harness.js';
 
 let path: Path;
 let nextPort = 15_500;
 /** Longer than our socket puts an acknowledgement off (TCP_DELACK_MAX), shorter than any retransmission timer. */
 const SILENCE_MS = 150;
-const agreed = { mss: 1460, windowScale: 7 };
 const OTHER_OPTION = { more: [253, 4, 0, 0] };
 
 /** The option itself first and two NOPs behind it: as good, and not as nearly everybody writes it (RFC 7323 appendix A). */
@@ -36,16 +35,8 @@ interface Ends {
 
 /** Two ends with 100 bytes each way behind them, all acknowledged. */
 const play = async (family: 4 | 6, sender: 'client' | 'server', action: (ends: Ends) => Promise<void>) => {
-  const counts = await countedEnds(path, family, nextPort++, async ({ rawClient, rawServer }) => {
-    const c = await rawClient.connection({ with: 'raw' });
-    const s = await rawServer.connection({ with: 'raw', isn: 7_000_000 });
-    for (const end of [c, s]) end.useTimestamps(1000);
-    await Promise.all([c.open(agreed), s.open(agreed)]);
-    await c.send('P.', { length: 100 });
-    await s.expect('.', { end: 101 });
-    await s.send('P.', { length: 100 });
-    await c.expect('.', { end: 101 });
-    await c.send('.');
+  const counts = await countedEnds(path, family, nextPort++, async (ends) => {
+    const [c, s] = await rawTalk(ends, { mss: 1460, windowScale: 7 });
     const [near, far] = sender === 'client' ? [c, s] : [s, c];
     await forget(near);
     await action({ near, far });

@@ -1,4 +1,5 @@
 /** The ends of the fidelity harness for tests that ask for more than a comparison can. */
+import type { RawConnection } from '../../src/audit/raw-connection.js';
 import { Host } from '../fidelity/harness/host.js';
 import type { Path } from '../fidelity/harness/path.js';
 import { gains } from '../fidelity/harness/play.js';
@@ -45,4 +46,21 @@ export async function countedEnds(
   }
   const gained = before ? Object.entries(gains(before, await path.stats())) : [];
   return Object.fromEntries(gained.filter(([name]) => /^forwarded|intercepted/.test(name)));
+}
+
+/** Client and server without a kernel, with timestamps, who have sent 100 bytes to each other; all is acknowledged. */
+export async function rawTalk(
+  { rawClient, rawServer }: LabEnds,
+  agreed: { mss: number; windowScale?: number },
+): Promise<[c: RawConnection, s: RawConnection]> {
+  const c = await rawClient.connection({ with: 'raw' });
+  const s = await rawServer.connection({ with: 'raw', isn: 7_000_000 });
+  for (const end of [c, s]) end.useTimestamps(1000);
+  await Promise.all([c.open(agreed), s.open(agreed)]);
+  await c.send('P.', { length: 100 });
+  await s.expect('.', { end: 101 });
+  await s.send('P.', { length: 100 });
+  await c.expect('.', { end: 101 });
+  await c.send('.');
+  return [c, s];
 }

@@ -2,12 +2,14 @@
 import { type ChildProcess, execFileSync } from 'node:child_process';
 import { closeSync, openSync, readdirSync, readlinkSync, writeFileSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterEach, beforeAll, expect, it } from 'vitest';
+import { expect, it } from 'vitest';
 import type { Engine } from './engine.js';
 import { bin, type FlowsResult, sleep, useRig, waitFor, watched } from './harness.js';
+import { useNoTrace, useReno } from './hooks.js';
 import { keepersOf, kill } from './kept.js';
 import type { Program } from './program.js';
-import { connectionsOf, socketsOf, systemState } from './state.js';
+import { connectionsOf } from './state.js';
+import { type Held, startTalkers, untilTheyTalk } from './talkers.js';
 
 const rig = useRig('keep', { run: null });
 const long = process.env.DESPLICE_TEST_LONG === '1';
@@ -17,18 +19,8 @@ const transfers = long
 
 const BULK = { flows: 4, bytes: long ? 2_000_000_000 : 300_000_000 };
 
-/** BBR takes a pause for what the path can carry, and after a long one sends a packet every few seconds. */
-beforeAll(() => {
-  for (const role of ['client', 'middle', 'server'] as const)
-    rig.lab.exec(role, ['sh', '-c', 'echo reno > /proc/sys/net/ipv4/tcp_congestion_control']);
-});
-
-afterEach(async () => {
-  if (rig.engine?.running) expect(await rig.engine.stop()).toBe(0);
-  expect(keepers(), 'keepers').toEqual([]);
-  expect(socketsOf(rig.lab), 'sockets in the middle').toBe('');
-  expect(systemState(rig.lab)).toBe(rig.before);
-});
+useReno(rig);
+useNoTrace(rig);
 
 const keepers = (): number[] => keepersOf(rig.lab);
 
@@ -95,27 +87,10 @@ it.each([['1'], ['2']])(
   long ? 1_500_000 : 120_000,
 );
 
-/** Connections that live on, each with an answer a second. */
-async function talkers(port: number, flows: number): Promise<Program> {
-  await rig.serve({ port, mode: 'echo' });
-  const { server4: host } = rig.lab.addresses;
-  const hold = await rig.start('client', 'hold.mjs', { host, port, flows, everyMs: 300 });
-  await hold.line((line) => line.startsWith('{"busy"'));
-  return hold;
-}
-
-interface Held {
-  answers: number;
-  ended: { how: string }[];
-}
+const talkers = (port: number, flows: number): Promise<Program> => startTalkers(rig, port, flows, 300);
 
 const taken = (flows: number): Promise<void> =>
   waitFor('they are taken', async () => (await rig.engine.stats()).flows.active === flows);
-
-const go = async (hold: Program): Promise<void> => {
-  const { answers } = await hold.report<Held>();
-  await waitFor('they talk', async () => (await hold.report<Held>()).answers > answers + 20);
-};
 
 /** How many connections an engine takes at least before it is killed. */
 const OWN_FLOWS = 20;
@@ -263,7 +238,7 @@ it('an engine that is killed while it takes over leaves all to the next one', as
       await exit;
     }
     rig.engine = await start('--workers', '2');
-    await go(hold);
+    await untilTheyTalk(hold);
   }
   expect(await hold.report<Held>()).toMatchObject({ ended: [] });
   expect((await rig.engine.stats()).flows).toMatchObject({ intercepted: 40, active: 40, reset: 0 });
@@ -276,12 +251,12 @@ it('a keeper that is killed under a running engine breaks nothing, and another o
   const hold = await talkers(rig.port(), 10);
   await taken(10);
   for (const pid of keepers()) process.kill(pid, 'SIGKILL');
-  await go(hold);
+  await untilTheyTalk(hold);
   await waitFor('there is another one', () => keepers().length === 1);
   expect(rig.engine.events.map(({ event }) => event)).toContain('keeperGone');
   await kill(rig.engine);
   rig.engine = await start();
-  await go(hold);
+  await untilTheyTalk(hold);
   expect(await hold.report<Held>()).toMatchObject({ ended: [] });
   await hold.stop();
   await taken(0);
@@ -325,19 +300,19 @@ it('flows that handlers have are reset by the next engine, which says so; relaye
   rig.engine = await run();
   const [lost, kept] = [await talkers(handled, 4), await talkers(relayed, 10)];
   await taken(14);
-  await go(lost);
+  await untilTheyTalk(lost);
   const names = (await rig.engine.flows()).filter(({ action }) => action === 'relay').map(({ id }) => id);
   await kill(rig.engine);
   rig.engine = await run();
   await waitFor('they are reset', async () => (await lost.report<Held>()).ended.length === 4);
   const said = rig.engine.events.find(({ event }) => event === 'adopted');
   expect(said).toMatchObject({ adopted: 10, reset: 4 });
-  await go(kept);
+  await untilTheyTalk(kept);
   expect((await rig.engine.flows()).map(({ id }) => id).sort()).toEqual(names.sort());
   expect((await rig.engine.stats()).flows).toMatchObject({ intercepted: 14, active: 10, reset: 4 });
   // They are still as good as any: they can be released.
   expect((await rig.engine.release('all')).map(({ result }) => result)).toEqual(Array(10).fill('released'));
-  await go(kept);
+  await untilTheyTalk(kept);
   await lost.stop();
   await kept.stop();
 });

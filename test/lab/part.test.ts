@@ -2,14 +2,13 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { RawConnection } from '../../src/audit/raw-connection.js';
 import { Path } from '../fidelity/harness/path.js';
-import { countedEnds, type LabEnds } from './ends.js';
+import { countedEnds, type LabEnds, rawTalk } from './ends.js';
 import { waitFor } from './harness.js';
 
 let path: Path;
 let nextPort = 15_000;
 /** No socket of ours announces it: it tells whose segment has arrived. */
 const OWN_WINDOW = 4321;
-const agreed = { mss: 1460 };
 
 beforeAll(async () => {
   path = await Path.up('desplice', {});
@@ -23,18 +22,8 @@ interface Pair {
 }
 
 /** Two ends that have exchanged 100 bytes each way, and of which one has closed: the other has heard it. */
-async function halfClosed({ rawClient, rawServer }: LabEnds, closer: 'client' | 'server'): Promise<Pair> {
-  const [c, s] = [
-    await rawClient.connection({ with: 'raw' }),
-    await rawServer.connection({ with: 'raw', isn: 7_000_000 }),
-  ];
-  for (const end of [c, s]) end.useTimestamps(1000);
-  await Promise.all([c.open(agreed), s.open(agreed)]);
-  await c.send('P.', { length: 100 });
-  await s.expect('.', { end: 101 });
-  await s.send('P.', { length: 100 });
-  await c.expect('.', { end: 101 });
-  await c.send('.');
+async function halfClosed(ends: LabEnds, closer: 'client' | 'server'): Promise<Pair> {
+  const [c, s] = await rawTalk(ends, { mss: 1460 });
   const [first, last] = closer === 'client' ? [c, s] : [s, c];
   await first.send('F.');
   await last.expect('F.', { end: 102 });

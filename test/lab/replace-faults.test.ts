@@ -1,27 +1,19 @@
 /** A hand-over that fails, at each of its steps: the old engine goes on, or the new one has it all, and no flow is broken. */
-import { afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import type { Step } from '../../src/engine/replace/fault.js';
 import type { Engine } from './engine.js';
 import { sleep, useRig, waitFor, watched } from './harness.js';
+import { useNoTrace, useReno } from './hooks.js';
 import type { Program } from './program.js';
-import { socketsOf, systemState } from './state.js';
+import { type Held, startTalkers, untilTheyTalk } from './talkers.js';
 
 const rig = useRig('replace-faults', { run: null });
 const FLOWS = 20;
 /** Longer than the old engine has patience. */
 const LONG_MS = 3000;
 
-/** BBR takes a pause for what the path can carry, and after a long one sends a packet every few seconds. */
-beforeAll(() => {
-  for (const role of ['client', 'middle', 'server'] as const)
-    rig.lab.exec(role, ['sh', '-c', 'echo reno > /proc/sys/net/ipv4/tcp_congestion_control']);
-});
-
-afterEach(async () => {
-  if (rig.engine?.running) expect(await rig.engine.stop()).toBe(0);
-  expect(socketsOf(rig.lab), 'sockets in the middle').toBe('');
-  expect(systemState(rig.lab)).toBe(rig.before);
-});
+useReno(rig);
+useNoTrace(rig);
 
 const start = (...args: string[]): Promise<Engine> => rig.startEngine(['-p', watched, ...args]);
 
@@ -35,26 +27,13 @@ function launch(step: Step, how: string, ...args: string[]): Engine {
   }
 }
 
-interface Held {
-  answers: number;
-  ended: { how: string }[];
-}
-
-async function talkers(): Promise<Program> {
-  const port = rig.port();
-  await rig.serve({ port, mode: 'echo' });
-  const { server4: host } = rig.lab.addresses;
-  const hold = await rig.start('client', 'hold.mjs', { host, port, flows: FLOWS, everyMs: 100 });
-  await hold.line((line) => line.startsWith('{"busy"'));
-  return hold;
-}
+const talkers = (): Promise<Program> => startTalkers(rig, rig.port(), FLOWS, 100);
 
 const active = async (): Promise<number> => (await rig.engine.stats()).flows.active;
 
 /** They talk, none has ended, and all are still taken; and so are new ones. */
 async function allGoOn(hold: Program): Promise<void> {
-  const { answers } = await hold.report<Held>();
-  await waitFor('they talk', async () => (await hold.report<Held>()).answers > answers + 3 * FLOWS);
+  await untilTheyTalk(hold, 3 * FLOWS);
   expect(await hold.report<Held>()).toMatchObject({ ended: [] });
   const before = (await rig.engine.stats()).flows.intercepted;
   expect(await active()).toBe(FLOWS);

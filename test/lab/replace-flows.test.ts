@@ -1,46 +1,22 @@
 /** A hand-over and everything that is not a relayed flow: handlers, first bytes, releases, rules, signals, sockets. */
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterEach, beforeAll, expect, it } from 'vitest';
+import { expect, it } from 'vitest';
 import { callControl } from '../../src/control/client.js';
 import type { Engine } from './engine.js';
 import { bin, root, useRig, waitFor, watched } from './harness.js';
+import { useNoTrace, useReno } from './hooks.js';
 import type { Program } from './program.js';
-import { socketsOf, systemState } from './state.js';
+import { type Held, startTalkers, untilTheyTalk } from './talkers.js';
 
 const rig = useRig('replace-flows', { run: null });
 
-/** BBR takes a pause for what the path can carry, and after a long one sends a packet every few seconds. */
-beforeAll(() => {
-  for (const role of ['client', 'middle', 'server'] as const)
-    rig.lab.exec(role, ['sh', '-c', 'echo reno > /proc/sys/net/ipv4/tcp_congestion_control']);
-});
-
-afterEach(async () => {
-  if (rig.engine?.running) expect(await rig.engine.stop()).toBe(0);
-  expect(socketsOf(rig.lab), 'sockets in the middle').toBe('');
-  expect(systemState(rig.lab)).toBe(rig.before);
-});
+useReno(rig);
+useNoTrace(rig);
 
 const start = (...args: string[]): Promise<Engine> => rig.startEngine(['-p', watched, ...args]);
 
-interface Held {
-  answers: number;
-  ended: { how: string; port: number }[];
-}
-
-async function talkers(port: number, flows: number): Promise<Program> {
-  await rig.serve({ port, mode: 'echo' });
-  const { server4: host } = rig.lab.addresses;
-  const hold = await rig.start('client', 'hold.mjs', { host, port, flows, everyMs: 100 });
-  await hold.line((line) => line.startsWith('{"busy"'));
-  return hold;
-}
-
-async function talk(hold: Program): Promise<void> {
-  const { answers } = await hold.report<Held>();
-  await waitFor('they talk', async () => (await hold.report<Held>()).answers > answers + 20);
-}
+const talkers = (port: number, flows: number): Promise<Program> => startTalkers(rig, port, flows, 100);
 
 const active = async (): Promise<number> => (await rig.engine.stats()).flows.active;
 const event = (engine: Engine, name: string) => engine.events.find((each) => each.event === name);
@@ -69,8 +45,8 @@ it.each([[[]], [['--keep']]])(
     await waitFor('it has left', () => event(old, 'replaced') !== undefined);
     expect(event(old, 'replaced')).toMatchObject({ flows: 10, staying: 4, pid: rig.engine.pid });
     expect(old.running).toBe(true);
-    await talk(staying);
-    await talk(moving);
+    await untilTheyTalk(staying);
+    await untilTheyTalk(moving);
     expect((await rig.engine.flows()).map(({ action }) => action)).toEqual(Array(10).fill('relay'));
     expect(await old.ended(10_000)).toBe(0);
     expect(event(old, 'drained')).toMatchObject({ reset: 4, ended: 0, released: 0 });
@@ -78,23 +54,29 @@ it.each([[[]], [['--keep']]])(
     expect((await staying.report<Held>()).ended.map(({ how }) => how)).toEqual(Array(4).fill('ECONNRESET'));
     // Handlers of the new one have what comes now.
     expect(await rig.attempt(rig.lab.addresses.server4, handled)).toMatchObject({ outcome: 'connected' });
-    await talk(moving);
+    await untilTheyTalk(moving);
     expect((await moving.report<Held>()).ended).toEqual([]);
     expect((await rig.engine.release('all')).map(({ result }) => result)).toEqual(Array(10).fill('released'));
-    await talk(moving);
+    await untilTheyTalk(moving);
     await moving.stop();
     await staying.stop();
   },
 );
 
-it('handlers that end in time are all that the old engine waits for', async () => {
+/** A new engine has come, and the old one waits for the four flows of its handlers. */
+async function withStaying() {
   const handled = rig.port();
   const file = rules(`{ ports: [${handled}], action: "handle=MODULE" }`);
   rig.engine = await rig.startEngine(['-c', file, '--drain', '30']);
   const staying = await talkers(handled, 4);
   const old = rig.engine;
   rig.engine = await rig.startEngine(['-c', file, '--replace']);
-  await talk(staying);
+  return { handled, staying, old };
+}
+
+it('handlers that end in time are all that the old engine waits for', async () => {
+  const { staying, old } = await withStaying();
+  await untilTheyTalk(staying);
   expect(old.running).toBe(true);
   await staying.stop();
   expect(await old.ended(10_000)).toBe(0);
@@ -103,12 +85,7 @@ it('handlers that end in time are all that the old engine waits for', async () =
 });
 
 it('the old engine is killed while handlers still have flows there: the new one forgets them', async () => {
-  const handled = rig.port();
-  const file = rules(`{ ports: [${handled}], action: "handle=MODULE" }`);
-  rig.engine = await rig.startEngine(['-c', file, '--drain', '30']);
-  const staying = await talkers(handled, 4);
-  const old = rig.engine;
-  rig.engine = await rig.startEngine(['-c', file, '--replace']);
+  const { handled, staying, old } = await withStaying();
   old.child.kill('SIGKILL');
   await old.ended(10_000);
   await waitFor('they have ended', async () => (await staying.report<Held>()).ended.length === 4);
@@ -181,7 +158,7 @@ it('SIGUSR2 starts the same program with the same arguments in place of a runnin
       ({ pid } = await health());
       return pid !== before;
     });
-    await talk(hold);
+    await untilTheyTalk(hold);
     if (round === 0) expect(await exit).toBe(0);
   }
   asking = false;
@@ -248,7 +225,7 @@ it('an interception of the library is replaced like any other engine, and resolv
   rig.engine = await start('--replace');
   expect(event(rig.engine, 'tookOver')).toMatchObject({ adopted: 5 });
   expect(await exit).toBe(0);
-  await talk(hold);
+  await untilTheyTalk(hold);
   expect(await active()).toBe(5);
   await hold.stop();
 });

@@ -1,22 +1,14 @@
 /** `run --replace`: a new engine takes the place of a running one, and no connection is the worse for it. */
-import { afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import type { Engine } from './engine.js';
 import { type FlowsResult, sleep, useRig, waitFor, watched } from './harness.js';
-import { socketsOf, systemState } from './state.js';
+import { useNoTrace, useReno } from './hooks.js';
+import { type Held, startTalkers, untilTheyTalk } from './talkers.js';
 
 const rig = useRig('replace', { run: null });
 
-/** BBR takes a pause for what the path can carry, and after a long one sends a packet every few seconds. */
-beforeAll(() => {
-  for (const role of ['client', 'middle', 'server'] as const)
-    rig.lab.exec(role, ['sh', '-c', 'echo reno > /proc/sys/net/ipv4/tcp_congestion_control']);
-});
-
-afterEach(async () => {
-  if (rig.engine?.running) expect(await rig.engine.stop()).toBe(0);
-  expect(socketsOf(rig.lab), 'sockets in the middle').toBe('');
-  expect(systemState(rig.lab)).toBe(rig.before);
-});
+useReno(rig);
+useNoTrace(rig);
 
 const start = (...args: string[]): Promise<Engine> => rig.startEngine(['-p', watched, ...args]);
 
@@ -88,22 +80,14 @@ const many = Number(process.env.DESPLICE_TEST_FLOWS ?? 1000);
 it.each([[[]], [['--keep']]])(
   `${many} flows that talk stand still for less than 100 ms (%s)`,
   async (args) => {
-    const port = rig.port();
-    await rig.serve({ port, mode: 'echo' });
     rig.engine = await start(...args);
-    const { server4: host } = rig.lab.addresses;
-    const hold = await rig.start('client', 'hold.mjs', { host, port, flows: many, everyMs: 1000 });
-    await hold.line((line) => line.startsWith('{"busy"'));
+    const hold = await startTalkers(rig, rig.port(), many, 1000);
     const gaps: number[] = [];
     for (let round = 0; round < 5; round++) gaps.push(await replace(...args));
     console.log(JSON.stringify({ gaps }));
     expect(middle(gaps)).toBeLessThan(100);
-    const { answers } = await hold.report<{ answers: number }>();
-    await waitFor(
-      'they talk',
-      async () => (await hold.report<{ answers: number }>()).answers > answers + 2 * many,
-    );
-    expect(await hold.report()).toMatchObject({ ended: [] });
+    await untilTheyTalk(hold, 2 * many);
+    expect(await hold.report<Held>()).toMatchObject({ ended: [] });
     expect((await rig.engine.stats()).flows).toMatchObject({ intercepted: many, active: many, reset: 0 });
     await hold.stop();
     await waitFor('they are closed', async () => (await rig.engine.stats()).flows.active === 0);

@@ -9,6 +9,7 @@ import { keepersOf } from './kept.js';
 import type { Program } from './program.js';
 import { controlGroups, ServiceManager } from './service-manager.js';
 import { socketsOf, systemState } from './state.js';
+import { type Held, startTalkers, untilTheyTalk } from './talkers.js';
 
 const unit = 'desplice.service';
 const rig = useRig('unit', { run: null });
@@ -48,23 +49,10 @@ const active = (flows: number): Promise<void> =>
 
 const pid = async (): Promise<number> => Number(await manager.property(unit, 'MainPID'));
 
-/** Connections that live on, each with an answer every 300 ms. */
-async function talkers(port: number, flows: number): Promise<Program> {
-  await rig.serve({ port, mode: 'echo' });
-  const { server4: host } = rig.lab.addresses;
-  const hold = await rig.start('client', 'hold.mjs', { host, port, flows, everyMs: 300 });
-  await hold.line((line) => line.startsWith('{"busy"'));
-  return hold;
-}
-
-interface Held {
-  answers: number;
-  ended: { how: string }[];
-}
+const talkers = (port: number, flows: number): Promise<Program> => startTalkers(rig, port, flows, 300);
 
 async function go(hold: Program): Promise<void> {
-  const { answers } = await hold.report<Held>();
-  await waitFor('they talk', async () => (await hold.report<Held>()).answers > answers + 20);
+  await untilTheyTalk(hold);
   expect((await hold.report<Held>()).ended).toEqual([]);
 }
 
