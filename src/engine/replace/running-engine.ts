@@ -27,6 +27,7 @@ export class RunningEngine {
   readonly #process: OtherProcess;
   readonly #table: { current: KeptTable | null; offer: number } = { current: null, offer: 0 };
   #closed = false;
+  #wasLost = false;
   #waiting: { resolve: (message: FromOld) => void; reject: (error: Error) => void } | null = null;
   #welcome!: Welcome;
   /** Those that keep its descriptors when it is killed. */
@@ -92,9 +93,9 @@ export class RunningEngine {
   get welcome(): Welcome {
     return this.#welcome;
   }
-  /** It has closed the connection, or is dead. */
+  /** It has closed the connection, or is dead; after `close()`, whether it had then. */
   get isLost(): boolean {
-    return this.#closed || this.#channel.closed || this.#process.wait(0);
+    return this.#closed ? this.#wasLost : this.#channel.closed || this.#process.wait(0);
   }
 
   #ask(message: FromNew): Promise<FromOld> {
@@ -185,9 +186,11 @@ export class RunningEngine {
   }
 
   close(): void {
-    for (const process of this.#keepers.splice(0)) process.close();
-    if (!this.#closed) this.#process.close();
+    if (this.#closed) return;
+    this.#wasLost = this.isLost;
     this.#closed = true;
+    for (const process of this.#keepers.splice(0)) process.close();
+    this.#process.close();
     this.#channel.close();
   }
 }
