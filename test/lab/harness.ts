@@ -41,6 +41,7 @@ export class Rig {
   folder!: string;
   before!: string;
   #programs: Program[] = [];
+  readonly #engines: Engine[] = [];
   #nextPort = 8000;
 
   constructor(
@@ -90,13 +91,26 @@ export class Rig {
     return this.#nextPort++;
   }
 
-  startEngine(args: string[], interfaces = ['toclient', 'toserver']): Promise<Engine> {
-    return Engine.start(this.lab, join(this.folder, 'control.sock'), interfaces, args);
+  async startEngine(args: string[], interfaces?: string[]): Promise<Engine> {
+    const engine = this.launchEngine(args, interfaces);
+    await engine.ready();
+    return engine;
   }
 
   /** One that is not waited for. */
   launchEngine(args: string[], interfaces = ['toclient', 'toserver']): Engine {
-    return Engine.launch(this.lab, join(this.folder, 'control.sock'), interfaces, args);
+    const engine = Engine.launch(this.lab, join(this.folder, 'control.sock'), interfaces, args);
+    this.#engines.push(engine);
+    return engine;
+  }
+
+  /** Ends what a failed test has left running: the next test has the middle to itself. */
+  async killEngines(): Promise<void> {
+    for (const engine of this.#engines.splice(0)) {
+      if (!engine.running) continue;
+      engine.child.kill('SIGKILL');
+      await engine.ended(20_000);
+    }
   }
 
   /** Starts a program of test/programs. */

@@ -17,10 +17,14 @@ export function useReno(...rigs: Rig[]): void {
 export function useNoTrace(...rigs: Rig[]): void {
   afterEach(async () => {
     for (const rig of rigs) {
-      if (rig.engine?.running) expect(await rig.engine.stop()).toBe(0);
-      expect(keepersOf(rig.lab), 'keepers').toEqual([]);
-      expect(socketsOf(rig.lab), 'sockets in the middle').toBe('');
-      expect(systemState(rig.lab)).toBe(rig.before);
+      try {
+        if (rig.engine?.running) expect(await rig.engine.stop()).toBe(0);
+        expect(keepersOf(rig.lab), 'keepers').toEqual([]);
+        expect(socketsOf(rig.lab), 'sockets in the middle').toBe('');
+        expect(systemState(rig.lab)).toBe(rig.before);
+      } finally {
+        await rig.killEngines();
+      }
     }
   });
 }
