@@ -1,6 +1,7 @@
 /**
  * Looks at the first bytes of every connection, prints what they are, and gets out of the way: the two ends go on without
- * this process, which may even end. As root, on a router:
+ * this process, which may even end. For protocols in which the client speaks first. As root, on a router, after `make build`
+ * (Node.js 22.18 or newer; with Node.js 20 write `npx tsx` for `node`):
  *
  *     node examples/look-and-leave.ts eth0,eth1 80,443
  */

@@ -74,8 +74,7 @@ function forwardingCheck({ sysctl }: Facts, family: string, path: string): Check
   const value = sysctl(path);
   if (value === '1') return { name, state: 'ok', found: 'on' };
   const key = path.replaceAll('/', '.');
-  const found =
-    value === null ? `${key} is not there` : 'off: a router passes nothing on (a bridge needs it not)';
+  const found = value === null ? `${key} is not there` : 'off: this machine passes nothing on';
   return { name, state: 'warning', found, mend: `sysctl -w ${key}=1` };
 }
 

@@ -6,7 +6,7 @@ export interface Reporter {
 }
 
 /** What is said to people though nothing is wrong. */
-const told = new Set(['drained', 'nothingToReplace', 'tookOver', 'replaced']);
+const told = new Set(['drained', 'nothingToReplace', 'adopted', 'tookOver', 'replaced']);
 
 /** Where the events of `run` go: all of them as JSON lines on stdout, or what matters as messages on stderr. */
 export function createReporter(json: boolean): Reporter {

@@ -26,7 +26,10 @@ export function runOptions(): Command {
         .argParser(number('workers', 1, true)),
     )
     .addOption(
-      new Option('--drain <seconds>', 'how long taken flows may go on after SIGTERM (default: 5)')
+      new Option(
+        '--drain <seconds>',
+        'how long taken flows may take to be released after SIGTERM (default: 5)',
+      )
         .env('DESPLICE_DRAIN')
         .argParser(number('seconds', 0, false)),
     )

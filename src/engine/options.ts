@@ -11,15 +11,17 @@ export interface LogEvent {
   /** Of the event `drained`: what became of the flows that were taken when the engine was stopped. */
   released?: number;
   ended?: number;
+  /** Of the events `drained` and `adopted`. */
   reset?: number;
-  /** Of the event `adopted`: flows of the engine before that go on. */
+  /** Of the events `adopted` and `tookOver`: flows of the engine before that go on. */
   adopted?: number;
-  /** Of the events `tookOver` and `replaced`: flows that go on in the new engine, those that stay in the old one, how long they
-   *  stood still, in milliseconds, and the process of the new engine. */
+  /** Of the event `replaced`: flows that go on in the new engine, and the process of that. */
   flows?: number;
+  pid?: number;
+  /** Of the events `tookOver` and `replaced`: flows that stay in the old engine, and how long the others stood still, in
+   *  milliseconds. */
   staying?: number;
   gapMs?: number;
-  pid?: number;
   /** Of the event `peeked`: whose first bytes, what they were, and what happens. */
   client?: string;
   server?: string;
@@ -34,7 +36,7 @@ export interface InterceptOptions {
   rules: RuleInput[];
   /** Engine threads, 1 to 16; default 1. */
   workers?: number;
-  /** How long taken flows may go on after close(), in seconds; default 5. */
+  /** How long taken flows may take to be released or to end after close(), in seconds; default 5. */
   drainSeconds?: number;
   /** Flows taken at once; more are forwarded and counted as `tableFull`. Default 100,000. */
   flowLimit?: number;

@@ -18,7 +18,8 @@ export const forwardReasons = [
 ] as const;
 export type ForwardReason = (typeof forwardReasons)[number];
 
-/** Every number is a count since the start of the engine, except `flows.active`, which is now. */
+/** Every number is a count since the start of the engine, or of the one whose flows it goes on with, except `flows.active`,
+ *  which is now. */
 export interface Stats {
   handshakes: { seen: number; completed: number; refused: number; unanswered: number };
   flows: { intercepted: number; active: number; closed: number; reset: number; released: number };

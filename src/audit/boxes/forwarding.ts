@@ -5,6 +5,7 @@ export const forwarding: Box = {
   what: 'nothing: the kernel forwards',
   documentation: [],
   missing: () => '',
-  version: () => firstLine('uname', '-sr'),
+  // What follows the release is of whoever built the kernel.
+  version: () => firstLine('uname', '-sr').replace(/-.*/, ''),
   start: async () => async () => {},
 };
