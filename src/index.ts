@@ -62,7 +62,7 @@ export class Interception implements AsyncIterable<Flow>, AsyncDisposable {
       options,
       (flow) => this.#offer(flow),
       (error) => void this.#fail(error),
-      () => void this.close(),
+      () => this.#closeSoon(),
     );
     this.ready = this.#starting.then((engine) => {
       // Whoever waits for `ready` has heard of it by then.
@@ -73,8 +73,8 @@ export class Interception implements AsyncIterable<Flow>, AsyncDisposable {
       this.#settle.reject(error);
     });
     const { signal } = options;
-    if (signal?.aborted) void this.close();
-    else signal?.addEventListener('abort', () => void this.close(), { once: true });
+    if (signal?.aborted) this.#closeSoon();
+    else signal?.addEventListener('abort', () => this.#closeSoon(), { once: true });
   }
 
   /** The counters now. */
@@ -108,19 +108,31 @@ export class Interception implements AsyncIterable<Flow>, AsyncDisposable {
     } catch {
       return;
     }
-    await engine.close();
-    this.#finish();
-    this.#settle.resolve();
+    try {
+      await engine.close();
+      this.#settle.resolve();
+    } catch (error) {
+      this.#settle.reject(error as Error);
+      throw error;
+    } finally {
+      this.#finish();
+    }
+  }
+
+  /** What goes wrong is told by `closed`. */
+  #closeSoon(): void {
+    this.close().catch(() => {});
   }
 
   async #fail(error: Error): Promise<void> {
     // First the cleaning: whoever hears of the failure may end the process at once.
     try {
       await (await this.#starting).close();
-    } finally {
-      this.#finish();
-      this.#settle.reject(error);
+    } catch {
+      // What it failed of comes first.
     }
+    this.#finish();
+    this.#settle.reject(error);
   }
 
   #offer(flow: Flow): void {

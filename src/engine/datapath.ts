@@ -4,7 +4,7 @@ import { fileURLToPath } from 'node:url';
 import { attach, BpfObject, Hook, mapUpdate, sumPerCpu } from '../kernel/bpf.js';
 import { KernelError } from '../kernel/errors.js';
 import { mmapShared } from '../kernel/ffi.js';
-import { interfaceIndex } from '../kernel/netdev.js';
+import { isInterface } from '../kernel/netdev.js';
 import { close } from '../kernel/socket.js';
 import { openTun } from '../kernel/tun.js';
 import type { CompiledRule } from '../policy/rules.js';
@@ -305,7 +305,7 @@ export class Datapath {
 
   /** Names of watched interfaces that are gone. */
   vanished(): string[] {
-    return this.#links.filter((l) => interfaceIndex(l.ifname) !== l.ifindex).map((l) => l.ifname);
+    return this.#links.filter((l) => !isInterface(l.ifname, l.ifindex)).map((l) => l.ifname);
   }
 
   counters(): Record<(typeof kernelCounters)[number], number> {

@@ -9,6 +9,7 @@ import { send } from '../kernel/socket.js';
 import { receiveWindow } from '../kernel/tcp_info.js';
 import { AckWriter } from '../wire/ack.js';
 import { Flag, type SegmentView } from '../wire/view.js';
+import { monotonic } from './clock.js';
 import type { Counters } from './counters.js';
 import { Has } from './layout.js';
 import { CLIENT, type Identity, SERVER, type Side, type TakenFlow } from './taken.js';
@@ -63,7 +64,7 @@ export class DirectData {
     if (send(flow.fds[other], payload, payload.length) !== payload.length) return false;
     flow.directions[from].bytes += payload.length;
     this.counters.add(from === CLIENT ? 'toServer' : 'toClient', payload.length);
-    this.#waiting.push({ flow, due: Date.now() + ACKNOWLEDGE_MS, length: payload.length, from });
+    this.#waiting.push({ flow, due: monotonic() + ACKNOWLEDGE_MS, length: payload.length, from });
     return true;
   }
 

@@ -29,8 +29,10 @@ const DEFAULT_DECIDE_MS = 3000;
 interface Thread {
   worker: Worker;
   port: MessagePort;
+  /** Below 0: nobody reads its mail any more. */
   wake: number;
   counters: Counters;
+  state: 'starting' | 'running' | 'stopping' | 'dead';
 }
 
 export class Engine {
@@ -189,18 +191,29 @@ export class Engine {
       workerData: data,
       transferList: [port2],
     });
-    const thread = { worker, port: port1, wake, counters };
+    const thread: Thread = { worker, port: port1, wake, counters, state: 'starting' };
     return new Promise((resolve, reject) => {
-      worker.once('error', (error) => {
-        reject(error);
-        this.#answers.close();
+      const onDeath = (error: Error): void => {
+        const { state } = thread;
+        if (state === 'stopping' || state === 'dead') return;
+        thread.state = 'dead';
+        this.#closeQuestions();
+        if (state === 'starting') {
+          this.#silence(thread);
+          reject(error);
+          return;
+        }
         // A worker does not end by itself: its flows are the next engine's.
         keeping?.abandon();
         if (!this.#closing) this.onFailure(error);
-      });
+      };
+      worker.once('error', onDeath);
+      // A decision may have ended it: process.exit() in a worker ends that worker.
+      worker.once('exit', (code) => onDeath(new Error(`an engine worker ended with code ${code}`)));
       port1.on('message', (message: FromWorker) => {
         if (message.type === 'ready') {
           keeping?.onKeeper(index, message.keeper);
+          thread.state = 'running';
           resolve(thread);
         } else if (message.type === 'keeper') keeping?.onKeeper(index, message.keeper);
         else if (!this.#answers.take(message)) this.#onMessage(thread, message);
@@ -208,7 +221,18 @@ export class Engine {
     });
   }
 
+  #closeQuestions(): void {
+    for (const questions of [this.#answers, this.#lists, this.#releases]) questions.close();
+  }
+
+  #silence(thread: Thread): void {
+    thread.port.close();
+    close(thread.wake);
+    thread.wake = -1;
+  }
+
   #send(thread: Thread, message: ToWorker): void {
+    if (thread.wake < 0) return;
     thread.port.postMessage(message);
     ring(thread.wake);
   }
@@ -323,6 +347,7 @@ export class Engine {
   }
 
   reload(rules: readonly RuleInput[]): void {
+    if (this.#closing) throw new EngineError('CLOSED', 'the interception is closed');
     const compiled = compileRules(rules);
     const generation = this.datapath.nextGeneration;
     this.#history.set(generation, rules);
@@ -347,9 +372,10 @@ export class Engine {
   async #drain(): Promise<void> {
     this.datapath.stopSelecting();
     const milliseconds = (this.options.drainSeconds ?? DEFAULT_DRAIN_S) * 1000;
-    // A worker that has died answers nothing.
     const late = setTimeout(() => this.#drains.close(), milliseconds + 2000);
-    const each = await this.#drains.ask(this.#threads.length, (request) =>
+    // A worker that has died answers nothing.
+    const alive = this.#threads.filter(({ state }) => state === 'running');
+    const each = await this.#drains.ask(alive.length, (request) =>
       this.#sendAll({ type: 'drain', request, milliseconds }),
     );
     clearTimeout(late);
@@ -370,15 +396,18 @@ export class Engine {
   async #stop(): Promise<void> {
     if (this.#timer) clearInterval(this.#timer);
     for (const thread of this.#threads) {
-      this.#send(thread, { type: 'stop' });
-      await Promise.race([
-        new Promise((resolve) => thread.worker.once('exit', resolve)),
-        new Promise((resolve) => setTimeout(resolve, 2000).unref()),
-      ]);
-      await thread.worker.terminate();
-      thread.port.close();
-      close(thread.wake);
+      if (thread.state !== 'dead') {
+        thread.state = 'stopping';
+        this.#send(thread, { type: 'stop' });
+        await Promise.race([
+          new Promise((resolve) => thread.worker.once('exit', resolve)),
+          new Promise((resolve) => setTimeout(resolve, 2000).unref()),
+        ]);
+        await thread.worker.terminate();
+      }
+      this.#silence(thread);
     }
+    this.#closeQuestions();
     this.datapath.close();
     for (const flow of this.#flows.values()) flow.end();
   }

@@ -14,7 +14,7 @@ import { pipes, releasePipe } from './relay.js';
 import { CLIENT, type Identity, SERVER, type Side, TakenFlow } from './taken.js';
 import type { Takeover } from './takeover.js';
 
-/** The map of taken flows is full: a reason to forward, not a failure. */
+/** The map of taken flows is full, or there are no descriptors: a reason to forward, not a failure. */
 export class TableFull extends Error {}
 
 export class FlowTable {
@@ -71,6 +71,7 @@ export class FlowTable {
     first: Side | null,
     bits: number,
   ): TakenFlow {
+    if (!this.takeover.ready) throw new TableFull();
     const index = this.#free.pop() ?? this.#slots.length;
     const flow = new TakenFlow(this.worker, index, this.#nextGeneration(), keyString, identity, action);
     try {
@@ -288,6 +289,7 @@ export class FlowTable {
     for (const side of [CLIENT, SERVER] as const) {
       releasePipe(flow, side);
       discard(flow.fds[side]);
+      flow.fds[side] = -1;
     }
     this.counters.add('closed', 1);
     this.#finished.push(flow);
@@ -301,6 +303,7 @@ export class FlowTable {
       this.countHandled(flow, side);
       releasePipe(flow, side);
       if (flow.fds[side] >= 0) close(flow.fds[side]);
+      flow.fds[side] = -1;
       if (!flow.activeClose[side]) continue;
       const other = side === CLIENT ? SERVER : CLIENT;
       const { key, family } = flow.identity;
@@ -323,5 +326,9 @@ export class FlowTable {
     this.#reaper.flush();
     for (const flow of this.#finished) this.#forget(flow);
     this.#finished.length = 0;
+  }
+
+  close(): void {
+    this.#reaper.close();
   }
 }

@@ -2,6 +2,7 @@
 import net from 'node:net';
 import type { Endpoint, HandshakeRecord } from '../flow/record.js';
 import type { Release } from '../flow/stats.js';
+import { close } from '../kernel/socket.js';
 import type { Seen } from '../peek/seen.js';
 import type { RuleInput } from '../policy/rules.js';
 import type { FromWorker, ToWorker } from './messages.js';
@@ -59,8 +60,17 @@ export class Flow {
     this.closed = new Promise((resolve) => {
       this.#ended = resolve;
     });
-    this.client = this.#adopt(copy(message.clientFd), CLIENT);
-    this.server = this.#adopt(copy(message.serverFd), SERVER);
+    const clientFd = copy(message.clientFd);
+    let serverFd: number;
+    try {
+      serverFd = copy(message.serverFd);
+    } catch (error) {
+      // A copy that stays open would keep the flow's reset from being sent.
+      close(clientFd);
+      throw error;
+    }
+    this.client = this.#adopt(clientFd, CLIENT);
+    this.server = this.#adopt(serverFd, SERVER);
   }
 
   // A duplicate, so that the engine keeps the socket when node closes its descriptor: it can be given back, and what

@@ -2,12 +2,13 @@
 export class Gather<T> {
   readonly #open = new Map<number, { waiting: number; items: T[]; resolve: (items: T[]) => void }>();
   #next = 0;
+  #closed = false;
 
   /** `ask` is called with the number of the question, which each of `workers` answers once. */
   ask(workers: number, ask: (request: number) => void): Promise<T[]> {
     const request = ++this.#next;
     return new Promise((resolve) => {
-      if (workers === 0) {
+      if (workers === 0 || this.#closed) {
         resolve([]);
         return;
       }
@@ -25,8 +26,9 @@ export class Gather<T> {
     question.resolve(question.items);
   }
 
-  /** Nobody will answer any more: whoever waits gets what is there. */
+  /** Nobody will answer any more: whoever waits, or asks later, gets what is there. */
   close(): void {
+    this.#closed = true;
     for (const { items, resolve } of this.#open.values()) resolve(items);
     this.#open.clear();
   }

@@ -2,6 +2,7 @@
 import type { Epoll } from '../kernel/epoll.js';
 import { hasResetOnClose, shutdownWrite, unread } from '../kernel/socket.js';
 import { TcpState, tcpState } from '../kernel/tcp_info.js';
+import { monotonic } from './clock.js';
 import type { FlowTable } from './flow-table.js';
 import { Lingering } from './lingering.js';
 import { CLIENT, SERVER, type Side, type TakenFlow } from './taken.js';
@@ -12,7 +13,7 @@ export class Handled {
   constructor(
     readonly epoll: Epoll,
     readonly table: FlowTable,
-    readonly clock: () => number = Date.now,
+    readonly clock: () => number = monotonic,
   ) {}
 
   /** A handler has closed its socket: ours closes as the kernel would have closed it (tcp_close()). */
@@ -25,7 +26,12 @@ export class Handled {
     } else {
       shutdownWrite(fd);
       flow.activeClose[side] = true;
-      this.epoll.add(fd, flow.index * 2 + side, flow.generation);
+      try {
+        this.epoll.add(fd, flow.index * 2 + side, flow.generation);
+      } catch {
+        // No memory for an epoll entry: nobody would hear of its end.
+        this.table.closeWithReset(flow, side);
+      }
     }
     this.onEvent(flow, side);
   }

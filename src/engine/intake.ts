@@ -175,7 +175,7 @@ export class Intake {
   }
 
   #consider(pending: Pending, now: number): void {
-    if (!this.#pending.has(pending.keyString) || pending.due) return;
+    if (this.#pending.get(pending.keyString) !== pending || pending.due) return;
     if (this.draining) {
       this.#forward(pending, 'decided');
       return;
@@ -214,6 +214,8 @@ export class Intake {
   #byRule(pending: Pending, now: number): void {
     const { identity, packets } = pending;
     const { action, peek, release } = this.rules.get(identity.rules, identity.rule);
+    // For rules that it does not know yet it reads the mail, which may have ended this wait.
+    if (this.#pending.get(pending.keyString) !== pending) return;
     if (action !== 'peek' || !peek) {
       pending.release = release;
       this.settle(pending, action === 'peek' ? 'forward' : action);

@@ -1,6 +1,7 @@
 /** What is done about events on the sockets of relayed flows: bytes, FINs and resets, each in their order. */
 import { EPOLLERR, EPOLLHUP, EPOLLIN, EPOLLOUT, EPOLLPRI, EPOLLRDHUP, type Epoll } from '../kernel/epoll.js';
 import { TcpState, tcpState } from '../kernel/tcp_info.js';
+import { monotonic } from './clock.js';
 import type { FlowTable } from './flow-table.js';
 import { pump } from './relay.js';
 import { PendingResets } from './resets.js';
@@ -15,7 +16,7 @@ export class Relaying {
   constructor(
     readonly epoll: Epoll,
     readonly table: FlowTable,
-    readonly clock: () => number = Date.now,
+    readonly clock: () => number = monotonic,
   ) {
     this.#resets = new PendingResets(table);
   }

@@ -1,5 +1,6 @@
 /** Which relayed flows are to be released by themselves: after so many bytes, after so long without any, or at once. */
 import type { Release } from '../policy/release.js';
+import { monotonic } from './clock.js';
 import { Deadlines } from './deadlines.js';
 import type { Releasing } from './releasing.js';
 import type { TakenFlow } from './taken.js';
@@ -30,7 +31,7 @@ export class ReleasePolicy {
     this.releasing.begin(flow, now, now + WITHIN_MS, ({ result }) => {
       if (result !== 'refused' || flow.finished) return;
       flow.retryPause = pause;
-      this.#due.add(Date.now() + pause, flow);
+      this.#due.add(monotonic() + pause, flow);
     });
   }
 

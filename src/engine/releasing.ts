@@ -188,9 +188,22 @@ export class Releasing {
     try {
       return this.#mirror(wait, now);
     } catch (error) {
+      this.#stay(flow);
       // A reset may come at any moment; then the next look finds the socket closed.
       if (error instanceof KernelError) return error.message;
       throw error;
+    }
+  }
+
+  /** A look at its sockets was broken off: they go on, whatever it has done. */
+  #stay(flow: TakenFlow): void {
+    this.entry.change(flow.identity, Live.LEAVING, 0);
+    for (const fd of flow.fds) {
+      try {
+        leaveRepair(fd);
+      } catch {
+        // It is closed.
+      }
     }
   }
 

@@ -2,6 +2,7 @@
 import { KernelError } from '../kernel/errors.js';
 import { SegmentView } from '../wire/view.js';
 import type { CatchingUp } from './catching-up.js';
+import { monotonic } from './clock.js';
 import type { Counters } from './counters.js';
 import { type DirectData, directData } from './direct.js';
 import { type FlowTable, TableFull } from './flow-table.js';
@@ -100,7 +101,7 @@ export class Settling {
     if (decision === 'handle') handOver(flow, this.post);
     else {
       this.relaying.watch(flow);
-      this.policy.watch(flow, pending.release, Date.now());
+      this.policy.watch(flow, pending.release, monotonic());
     }
   }
 

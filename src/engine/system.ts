@@ -107,7 +107,11 @@ export function destroyForeignSockets(orphansOnly = false): number {
   for (const link of JSON.parse(ip('-j', 'address', 'show')) as { addr_info: { local?: string }[] }[]) {
     for (const { local } of link.addr_info) if (local) own.add(local);
   }
-  const listing = execFileSync('ss', ['-H', '-n', '-t', '-e', 'state', 'all'], { encoding: 'utf8' });
+  const listing = execFileSync('ss', ['-H', '-n', '-t', '-e', 'state', 'all'], {
+    encoding: 'utf8',
+    // It complains where no cgroup file system is mounted.
+    stdio: 'pipe',
+  });
   const reaper = new TimeWaitReaper();
   let found = 0;
   for (const line of listing.split('\n')) {

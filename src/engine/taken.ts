@@ -206,9 +206,11 @@ export class TakenFlow {
   handled(side: Side, queued: boolean): number {
     if (this.fds[side] < 0) return 0;
     const direction = this.directions[side === CLIENT ? SERVER : CLIENT];
+    const sent = payloadSent(this.fds[side], queued);
+    if (sent < 0) return 0;
     const before = direction.bytes;
-    direction.bytes = payloadSent(this.fds[side], queued);
-    return direction.bytes - before;
+    direction.bytes = sent;
+    return sent - before;
   }
 
   info(): FlowInfo {

@@ -2,8 +2,10 @@
  * A socket by a request sock: the ACK with which an end would have finished a handshake with us, written into the TUN
  * while `writing` tells the kernel program to let it pass for that of a SYN cookie; a listener then makes the socket.
  */
-import { accept, type Listener, openListener } from '../kernel/listener.js';
+import { E } from '../kernel/ffi.js';
+import { accept, discardQueued, type Listener, openListener } from '../kernel/listener.js';
 import { close } from '../kernel/socket.js';
+import type { SpareDescriptors } from '../kernel/spare_descriptors.js';
 import { AckWriter } from '../wire/ack.js';
 import { Config, Has, MAX_WORKERS } from './layout.js';
 import { MARK, MARK_MASK } from './system.js';
@@ -13,19 +15,21 @@ import type { TunWriter } from './tun-writer.js';
 
 /** The kernel refuses smaller ones (`bpf_sk_assign_tcp_reqsk()`): such flows go by TCP_REPAIR. */
 const LEAST_MSS = { 4: 536, 6: 1220 } as const;
-/** So many failures without a success mean that this kernel, or its settings, can't. */
+/** So many failures and no success yet mean that this kernel, or its settings, can't. */
 const HOPELESS = 8;
 
 export class RequestSockets {
   readonly #ack = new AckWriter();
   readonly #listeners: Partial<Record<4 | 6, Listener>> = {};
   #failures = 0;
+  #works = false;
 
   /** `config` is the mapping of the kernel program's configuration. */
   constructor(
     readonly tun: TunWriter,
     config: ArrayBuffer,
     worker: number,
+    readonly spare: SpareDescriptors,
   ) {
     const ports = new DataView(config, Config.listener, 2 * 2 * MAX_WORKERS);
     for (const family of [4, 6] as const) {
@@ -39,12 +43,12 @@ export class RequestSockets {
     }
   }
 
-  /** The socket that faces `side` and starts behind `taken` bytes of that end, or -1: make it in another way. */
+  /** The socket that faces `side` and starts behind `taken` bytes of that end; below 0: make it in another way. */
   make(identity: Identity, side: Side, taken: number): number {
     const family = identity.family;
     const listener = this.#listeners[family];
     const peer = identity.sides[side];
-    if (!listener || this.#failures >= HOPELESS) return -1;
+    if (!listener || (!this.#works && this.#failures >= HOPELESS)) return -1;
     if (peer.has & Has.MSS && peer.mss < LEAST_MSS[family]) return -1;
     const other: Side = side === CLIENT ? SERVER : CLIENT;
     const self = identity.sides[other];
@@ -68,12 +72,22 @@ export class RequestSockets {
       roundTrip === 0 ? 0 : (self.tsval - roundTrip) >>> 0,
     );
     this.tun.make(this.#ack.packet, length);
-    const fd = accept(listener, family, identity.key, identity.addressOffset(side), identity.port(side));
-    this.#failures = fd >= 0 ? 0 : this.#failures + 1;
+    let fd = this.#accept(listener, identity, side);
+    if (this.spare.help(fd)) fd = this.#accept(listener, identity, side);
+    if (fd >= 0) this.#works = true;
+    else if (fd === -E.EAGAIN) this.#failures++;
     return fd;
   }
 
+  #accept(listener: Listener, identity: Identity, side: Side): number {
+    const { family, key } = identity;
+    return accept(listener, family, key, identity.addressOffset(side), identity.port(side));
+  }
+
   close(): void {
-    for (const listener of Object.values(this.#listeners)) close(listener.fd);
+    for (const { fd } of Object.values(this.#listeners)) {
+      discardQueued(fd);
+      close(fd);
+    }
   }
 }

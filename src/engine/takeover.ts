@@ -3,6 +3,8 @@
  * written into the map, giving up means closing the sockets, silently.
  */
 
+import { KernelError } from '../kernel/errors.js';
+import type { SpareDescriptors } from '../kernel/spare_descriptors.js';
 import { Has } from './layout.js';
 import type { Identity, Side, TakenFlow } from './taken.js';
 import { makeByRepair } from './takeover-repair.js';
@@ -20,7 +22,14 @@ export class Takeover {
     readonly request: RequestSockets | null,
     /** Whether the tracker still holds what the ends of this connection say. */
     readonly isHeld: (identity: Identity) => boolean,
+    /** Enough for both sockets of a flow. */
+    readonly spare: SpareDescriptors,
   ) {}
+
+  /** False: a flow might get one socket and not the other. */
+  get ready(): boolean {
+    return this.spare.ready;
+  }
 
   /**
    * Makes the socket that faces `side`. `taken[x]` counts bytes of end x that are to be passed on by hand: the sockets
@@ -33,7 +42,16 @@ export class Takeover {
     // The tracker makes no request sock for one that it has forwarded.
     if (fd < 0 && !this.isHeld(identity)) throw new Overtaken();
     if (fd < 0 && identity.agreed & Has.ECN) throw new EcnLost();
-    flow.fds[side] = fd >= 0 ? fd : makeByRepair(identity, side, taken);
+    flow.fds[side] = fd >= 0 ? fd : this.#repair(identity, side, taken);
     return fd >= 0;
+  }
+
+  #repair(identity: Identity, side: Side, taken: readonly [number, number]): number {
+    try {
+      return makeByRepair(identity, side, taken);
+    } catch (error) {
+      if (!(error instanceof KernelError) || !this.spare.help(-error.errno)) throw error;
+      return makeByRepair(identity, side, taken);
+    }
   }
 }

@@ -7,9 +7,11 @@ import { silence } from '../kernel/eventfd.js';
 import { mmapShared } from '../kernel/ffi.js';
 import { Poll } from '../kernel/ppoll.js';
 import { close, reserveDescriptors } from '../kernel/socket.js';
+import { SpareDescriptors } from '../kernel/spare_descriptors.js';
 import { describeSeen, type Seen } from '../peek/seen.js';
 import type { Then } from '../policy/clauses.js';
 import { CatchingUp } from './catching-up.js';
+import { monotonic } from './clock.js';
 import { Counters } from './counters.js';
 import { DirectData } from './direct.js';
 import { FlowEntry } from './flow-entry.js';
@@ -22,6 +24,7 @@ import { Config, Live } from './layout.js';
 import type { Drained, FromWorker, ToWorker, WorkerData } from './messages.js';
 import { PartedRing } from './parted-ring.js';
 import { Peeking } from './peeking.js';
+import { pipes } from './relay.js';
 import { Relaying } from './relaying.js';
 import { ReleasePolicy } from './release-policy.js';
 import { Releasing } from './releasing.js';
@@ -60,7 +63,8 @@ const keep = data.keep && new KeepingWorker(data.keep, data.index);
 const config = mmapShared(data.config, Config.bytes);
 const heartbeat = new BigUint64Array(config, Config.heartbeat + data.index * 8, 1);
 const tun = new TunWriter(data.tun, config, data.index);
-const request = new RequestSockets(tun, config, data.index);
+const spare = new SpareDescriptors(data.wake, 2);
+const request = new RequestSockets(tun, config, data.index, spare);
 const epoll = new Epoll();
 const counters = keep ? keep.counters : new Counters(data.counters as SharedArrayBuffer);
 const onEnd = (flow: TakenFlow): void => {
@@ -73,7 +77,7 @@ const table = new FlowTable(
   { flows: data.flows, handshakes: data.handshakes },
   data.index,
   entry,
-  new Takeover(request, (identity) => isStillHeld(data.handshakes, identity)),
+  new Takeover(request, (identity) => isStillHeld(data.handshakes, identity), spare),
   counters,
   onEnd,
   reinject,
@@ -86,7 +90,7 @@ const direct = new DirectData(counters, tun);
 const catchingUp = new CatchingUp(table);
 const releasing = new Releasing(entry, table, direct, catchingUp, reinject);
 const policy = new ReleasePolicy(releasing);
-relaying.onEnough = (flow) => policy.release(flow, Date.now());
+relaying.onEnough = (flow) => policy.release(flow, monotonic());
 const rules = new RuleBook(readMail);
 rules.set(data.rules.generation, data.rules.work);
 const peeking = new Peeking(onPeeked);
@@ -103,7 +107,7 @@ const intake = new Intake(
   post,
   onSeen,
   data.decideTimeoutMs,
-  () => beat(Date.now()),
+  () => beat(monotonic()),
 );
 
 const freezing = new Freezing(table, epoll, intake, catchingUp, releasing, peeking, direct);
@@ -139,7 +143,7 @@ function onPeeked(flow: TakenFlow, seen: Seen, then: Then, events: readonly [num
   onSeen(flow.identity, seen, then);
   flow.seen = seen;
   flow.module = then.module;
-  const now = Date.now();
+  const now = monotonic();
   if (then.action === 'reset') table.abort(flow);
   else if (then.action === 'handle') {
     for (const fd of flow.fds) epoll.remove(fd);
@@ -195,13 +199,7 @@ function onMessage(message: ToWorker): void {
       break;
     }
     case 'list':
-      for (const flow of table.byKey.values())
-        for (const side of [0, 1] as const) table.countHandled(flow, side);
-      post({
-        type: 'listed',
-        request: message.request,
-        flows: [...table.byKey.values()].map((flow) => flow.info()),
-      });
+      list(message.request);
       break;
     case 'release':
       release(message);
@@ -209,7 +207,7 @@ function onMessage(message: ToWorker): void {
     case 'drain':
       intake.draining = true;
       intake.forwardAll();
-      drainUntil = Date.now() + message.milliseconds;
+      drainUntil = monotonic() + message.milliseconds;
       drainRequest = message.request;
       drained = { released: 0, ended: 0, reset: 0 };
       peeking.stop('release');
@@ -242,10 +240,16 @@ function onMessage(message: ToWorker): void {
 function begin(request: number): void {
   begun = true;
   listen();
-  beat(Date.now());
+  beat(monotonic());
   handOver.begin(request, adopted, parted, relaying);
   handOver.takeHeld(intake, tun);
   adopted = [];
+}
+
+function list(request: number): void {
+  const flows = [...table.byKey.values()].filter(({ finished }) => !finished);
+  for (const flow of flows) for (const side of [CLIENT, SERVER] as const) table.countHandled(flow, side);
+  post({ type: 'listed', request, flows: flows.map((flow) => flow.info()) });
 }
 
 /** Answers when all have been released, or not. */
@@ -255,7 +259,7 @@ function release({ request, flows, within }: Extract<ToWorker, { type: 'release'
     ? flows.map((id) => table.named(id)).filter((flow) => flow !== null)
     : [...table.byKey.values()];
   let out = chosen.length;
-  const now = Date.now();
+  const now = monotonic();
   for (const flow of chosen) {
     releasing.begin(flow, now, now + within, (outcome) => {
       outcomes.push({ id: flow.id, ...outcome });
@@ -267,7 +271,7 @@ function release({ request, flows, within }: Extract<ToWorker, { type: 'release'
 
 /** One that is closing, or in a handler's hands, has the same time to end. */
 function releaseForStop(flow: TakenFlow): void {
-  releasing.begin(flow, Date.now(), drainUntil, ({ result }) => {
+  releasing.begin(flow, monotonic(), drainUntil, ({ result }) => {
     if (result === 'released') drained.released++;
   });
 }
@@ -301,7 +305,7 @@ function turn(): void {
     readMail();
     return;
   }
-  const n = epoll.wait(timeout(Date.now()));
+  const n = epoll.wait(timeout(monotonic()));
   let held = false;
   for (let i = 0; i < n; i++) {
     const tag = epoll.tag(i);
@@ -321,7 +325,7 @@ function turn(): void {
       readMail();
     }
   }
-  const now = Date.now();
+  const now = monotonic();
   beat(now);
   direct.acknowledge(now);
   relaying.settle(now);
@@ -338,7 +342,8 @@ function turn(): void {
   intake.expire(now);
   if (drainUntil && (table.byKey.size === 0 || now > drainUntil)) {
     drainUntil = 0;
-    const rest = [...table.byKey.values()];
+    // What has left is counted as released.
+    const rest = [...table.byKey.values()].filter(({ left }) => !left);
     for (const flow of rest) table.abort(flow);
     table.reap();
     drained.reset = rest.length;
@@ -360,12 +365,16 @@ const keeper = keep ? keep.startKeeper() : 0;
 // listener has made and nobody has accepted yet looks like one that a killed engine has left (destroyForeignSockets()).
 if (begun) {
   listen();
-  beat(Date.now());
+  beat(monotonic());
 }
 post({ type: 'ready', keeper });
 while (running) turn();
 handOver.abandon();
 request.close();
+spare.close();
+table.close();
+epoll.close();
 // A keeper shares them, and may live a moment longer.
 if (keep) close(data.tun);
+else pipes.close();
 port.close();

@@ -1,5 +1,6 @@
 /** epoll(7), edge-triggered, with results in one static buffer. */
 import { check, E, errno, libc } from './ffi.js';
+import { close } from './socket.js';
 
 export const EPOLLIN = 0x1;
 export const EPOLLPRI = 0x2;
@@ -59,6 +60,10 @@ export class Epoll {
     const n = waitCall(this.fd, this.#bytes, MAX_EVENTS, timeout);
     if (n < 0 && errno() === E.EINTR) return 0;
     return check(n, 'epoll_wait');
+  }
+
+  close(): void {
+    close(this.fd);
   }
 
   events(i: number): number {

@@ -3,7 +3,7 @@
  * valid SYN cookie (`bpf_sk_assign_tcp_reqsk()`, Linux 6.9): two calls in place of TCP_REPAIR's seventeen, and the kernel
  * restores what TCP_REPAIR forgets, ECN and the timestamp to echo.
  */
-import { check, libc } from './ffi.js';
+import { check, errno, libc } from './ffi.js';
 import { discard } from './repair.js';
 import { bind, close, setNoDelay, setTransparent, setTtl, setUrgentInline, tcpSocket } from './socket.js';
 import { attachFilter, type Instruction } from './socket_filter.js';
@@ -65,8 +65,9 @@ const peer = new Uint8Array(28);
 const peerLength = new Uint32Array(1);
 
 /**
- * The socket that the listener has made for this peer, or -1. `address` holds 16 bytes at `offset`, IPv4 v4-mapped. One of
- * another peer was left in the queue when there was no descriptor for it: its flow is forwarded, so it goes silently.
+ * The socket that the listener has made for this peer, or -errno: EAGAIN when it has made none, EMFILE or ENFILE when there is no
+ * descriptor for it. `address` holds 16 bytes at `offset`, IPv4 v4-mapped. One of another peer was left in the queue when there
+ * was no descriptor: its flow is forwarded, so it goes silently.
  */
 export function accept(
   listener: Listener,
@@ -78,7 +79,8 @@ export function accept(
   for (;;) {
     peerLength[0] = peer.length;
     const fd = acceptCall(listener.fd, peer, peerLength, SOCK_NONBLOCK_CLOEXEC);
-    if (fd < 0 || isPeer(family, address, offset, port)) return fd;
+    if (fd < 0) return -errno();
+    if (isPeer(family, address, offset, port)) return fd;
     discard(fd);
   }
 }

@@ -44,6 +44,10 @@ export class PipePool {
     else this.destroy(pipe);
   }
 
+  close(): void {
+    for (const pipe of this.#free.splice(0)) this.destroy(pipe);
+  }
+
   /** For a pipe that still holds bytes of a flow that is gone. */
   destroy(pipe: Pipe): void {
     close(pipe.readEnd);

@@ -26,10 +26,11 @@ const infoBytes = new Uint8Array(info.buffer);
 /**
  * Bytes of payload that were sent, each counted once. Source: TCP_INFO, tcpi_bytes_sent less tcpi_bytes_retrans; unlike
  * tcpi_bytes_acked they leave out the FIN. `queued`: also what waits to be sent (tcpi_notsent_bytes), which must hold no FIN.
+ * -1: the kernel does not say.
  */
 export function payloadSent(fd: number, queued = false): number {
   length[0] = 216;
-  if (getCall(fd, SOL_TCP, TCP_INFO, infoBytes, length) < 0) return 0;
+  if (getCall(fd, SOL_TCP, TCP_INFO, infoBytes, length) < 0) return -1;
   const sent = Number(info.getBigUint64(200, true) - info.getBigUint64(208, true));
   return queued ? sent + info.getUint32(144, true) : sent;
 }

@@ -1,5 +1,5 @@
 /** A TUN device: packets that the tracker redirects to it can be read, what is written enters as if received. */
-import { openSync } from 'node:fs';
+import { closeSync, openSync } from 'node:fs';
 import { check, libc } from './ffi.js';
 
 const TUNSETIFF = 0x400454ca;
@@ -15,6 +15,11 @@ export function openTun(name: string): { fd: number; name: string } {
   const request = Buffer.alloc(40);
   request.write(name, 0, 15, 'latin1');
   request.writeInt16LE(IFF_TUN | IFF_NO_PI, 16);
-  check(ioctlCall(fd, TUNSETIFF, request), 'ioctl', `TUNSETIFF ${name}`);
+  try {
+    check(ioctlCall(fd, TUNSETIFF, request), 'ioctl', `TUNSETIFF ${name}`);
+  } catch (error) {
+    closeSync(fd);
+    throw error;
+  }
   return { fd, name: request.toString('latin1', 0, request.indexOf(0)) };
 }

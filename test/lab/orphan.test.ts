@@ -11,6 +11,7 @@ import { CLIENT, Identity, SERVER, TakenFlow } from '../../src/engine/taken.js';
 import { Takeover } from '../../src/engine/takeover.js';
 import { Epoll } from '../../src/kernel/epoll.js';
 import { duplicate } from '../../src/kernel/socket.js';
+import { SpareDescriptors } from '../../src/kernel/spare_descriptors.js';
 import { TcpState, tcpState } from '../../src/kernel/tcp_info.js';
 import { waitFor } from './harness.js';
 
@@ -62,7 +63,7 @@ async function handledFlow(clock: () => number): Promise<Rig> {
     maps,
     0,
     new FlowEntry(-1),
-    new Takeover(null, () => true),
+    new Takeover(null, () => true, new SpareDescriptors(0, 0)),
     counters,
     onEnd,
     () => {},

@@ -157,7 +157,7 @@ function restore(flow: TakenFlow, from: Side, before: KeptTable, at: number, kee
     direction.queued = pipeBytes(readEnd);
   }
   direction.streaming = true;
-  direction.bytes = payloadSent(target, true);
+  direction.bytes = Math.max(0, payloadSent(target, true));
   // Which of the two has closed first is forgotten: whichever has left a TIME_WAIT, it is removed.
   flow.activeClose[from] = true;
   // An urgent byte is sent first and taken from its source afterwards: it may lie there though it was sent.

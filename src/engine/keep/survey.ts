@@ -1,6 +1,8 @@
 /** Looks through what an engine that is gone has left, and settles what becomes of each flow: adopted, reset or forgotten. */
+
 import { readlinkSync } from 'node:fs';
 import { MapWalk, mapDelete, mapLookup } from '../../kernel/bpf.js';
+import { E } from '../../kernel/ffi.js';
 import { socketName } from '../../kernel/host_socket.js';
 import { close, hasResetOnClose, setResetOnClose } from '../../kernel/socket.js';
 import { FLOW_BYTES, FLOW_LIVE, HANDSHAKE_BYTES, KEY_BYTES, Live } from '../layout.js';
@@ -106,7 +108,7 @@ function isNamed(fd: number, identity: Identity, side: Side, peer: boolean): boo
 }
 
 /** A connection that has ended has no peer (ENOTCONN), but still its own name. */
-const isOver = (error: number, peer: boolean): boolean => peer && error === -107;
+const isOver = (error: number, peer: boolean): boolean => peer && error === -E.ENOTCONN;
 
 /** Removes the entries of flows that nobody has sockets for: their packets would meet none. */
 function forgetOthers(flows: number, adopted: ReadonlySet<string>): void {

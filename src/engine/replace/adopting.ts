@@ -1,6 +1,8 @@
 /** A worker of a new engine: copies the flows of a running one, and goes on with them once they are its own. */
+
 import { OtherProcess } from '../../kernel/pidfd.js';
 import { close, read } from '../../kernel/socket.js';
+import { monotonic } from '../clock.js';
 import type { FlowTable } from '../flow-table.js';
 import type { Intake } from '../intake.js';
 import { type Copied, copyFlows, settleCopied } from '../keep/adoption.js';
@@ -60,7 +62,7 @@ export class Adopting {
   /** What was held for the old engine and not read: decided on here, or forwarded. */
   takeHeld(intake: Intake, tun: TunWriter): void {
     for (const fd of this.#tuns) {
-      if (this.#same) intake.takeFrom(fd, Date.now());
+      if (this.#same) intake.takeFrom(fd, monotonic());
       else forwardAll(fd, tun);
       close(fd);
     }

@@ -1,7 +1,9 @@
 /** A worker whose flows are on offer to a new engine: it stops, so that nothing of theirs moves, until it is told how that ended. */
+
 import type { Epoll } from '../../kernel/epoll.js';
 import { write } from '../../kernel/socket.js';
 import type { CatchingUp } from '../catching-up.js';
+import { monotonic } from '../clock.js';
 import { Counters } from '../counters.js';
 import type { DirectData } from '../direct.js';
 import type { FlowTable } from '../flow-table.js';
@@ -52,7 +54,8 @@ export class Freezing {
     faultPoint('oldFreezing');
     this.releasing.refuse(REFUSAL);
     // More may come all the while: what is left then stays here.
-    for (let i = 0; i === 0 || (this.catchingUp.any && i < MOST_READS); i++) this.intake.readHeld(Date.now());
+    for (let i = 0; i === 0 || (this.catchingUp.any && i < MOST_READS); i++)
+      this.intake.readHeld(monotonic());
     this.intake.forwardAll();
     this.peeking.stop('relay');
     this.direct.acknowledge(Infinity);

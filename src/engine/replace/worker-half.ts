@@ -1,4 +1,5 @@
 /** A worker's part in a hand-over: what it adopts from a running engine, and how it stops for a new one. */
+import { monotonic } from '../clock.js';
 import type { Intake } from '../intake.js';
 import type { FromWorker, ToWorker } from '../messages.js';
 import type { PartedRing } from '../parted-ring.js';
@@ -34,7 +35,7 @@ export class WorkerHandOver {
   begin(request: number, before: readonly TakenFlow[], parted: PartedRing, relaying: Relaying): void {
     const flows = this.#adopting?.begin(parted) ?? before;
     for (const flow of flows) relaying.adopt(flow, [null, null]);
-    relaying.settle(Date.now());
+    relaying.settle(monotonic());
     this.post({ type: 'begun', request, at: Number(process.hrtime.bigint()) });
   }
 

@@ -1,0 +1,2 @@
+// A decision that ends its thread.
+export default () => process.exit(3);
