@@ -31,9 +31,9 @@ import {
   upTun,
 } from './system.js';
 
-export const OBJECT = fileURLToPath(new URL('../bpf/tracker.bpf.o', import.meta.url));
+const OBJECT = fileURLToPath(new URL('../bpf/tracker.bpf.o', import.meta.url));
 
-export interface Tun {
+interface Tun {
   fd: number;
   ifname: string;
 }

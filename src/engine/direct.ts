@@ -8,6 +8,7 @@ import { timestampNow } from '../kernel/repair.js';
 import { send } from '../kernel/socket.js';
 import { receiveWindow } from '../kernel/tcp_info.js';
 import { AckWriter } from '../wire/ack.js';
+import { DEFAULT_MSS } from '../wire/tcp.js';
 import { Flag, type SegmentView } from '../wire/view.js';
 import { monotonic } from './clock.js';
 import type { Counters } from './counters.js';
@@ -20,7 +21,7 @@ const DIRECT_BYTES = 4096;
 /** RFC 9293 allows 500 ms (MUST-58); Linux itself waits 40. */
 const ACKNOWLEDGE_MS = 20;
 
-export interface Direct {
+interface Direct {
   from: Side;
   payload: Uint8Array;
 }
@@ -43,7 +44,7 @@ export function directData(
   if (view.flags & (Flag.FIN | Flag.RST | Flag.URG | Flag.SYN) || !(view.flags & Flag.PSH)) return null;
   const from = sideOf(identity, view);
   const peer = identity.sides[from === CLIENT ? SERVER : CLIENT];
-  const most = Math.min(DIRECT_BYTES, peer.has & Has.MSS ? peer.mss : 536);
+  const most = Math.min(DIRECT_BYTES, peer.has & Has.MSS ? peer.mss : DEFAULT_MSS[identity.family]);
   if (view.payloadLength === 0 || view.payloadLength > most) return null;
   if (view.sequence !== (identity.sides[from].isn + 1) >>> 0) return null;
   return { from, payload: packet.subarray(view.payloadOffset, view.payloadOffset + view.payloadLength) };

@@ -1,8 +1,6 @@
 /** The main thread's half of the engine: starts the workers, hands their flows to the user, answers questions. */
-import { MessageChannel, type MessagePort, Worker } from 'node:worker_threads';
 import type { FlowInfo, Release, ReleaseOutcome } from '../flow/stats.js';
-import { eventfd, ring } from '../kernel/eventfd.js';
-import { close, duplicate } from '../kernel/socket.js';
+import { duplicate } from '../kernel/socket.js';
 import { compileRules, type RuleInput } from '../policy/rules.js';
 import { Counters } from './counters.js';
 import { Datapath } from './datapath.js';
@@ -10,7 +8,7 @@ import { checkDecision, type Decide, type Decision } from './decision.js';
 import { EngineError } from './errors.js';
 import { Flow } from './flow.js';
 import { Gather } from './gather.js';
-import type { Drained, FromWorker, RulesMessage, ToWorker, WorkerData } from './messages.js';
+import type { Drained, FromWorker, RulesMessage, ToWorker } from './messages.js';
 import type { InterceptOptions } from './options.js';
 import { Answers, type Crew } from './replace/crew.js';
 import { HandingOver } from './replace/handing-over.js';
@@ -20,23 +18,15 @@ import { rulesBefore, startOrReplace, takeOver } from './replace/taking-over.js'
 import { ByGeneration, workOf } from './rule-book.js';
 import { type EngineStats, sumStats } from './sum-stats.js';
 import { Unanswered } from './unanswered.js';
+import { WorkerThread } from './worker-thread.js';
 
 const HOUSEKEEPING_MS = 500;
 const DEFAULT_DRAIN_S = 5;
 const DEFAULT_FLOW_LIMIT = 100_000;
 const DEFAULT_DECIDE_MS = 3000;
 
-interface Thread {
-  worker: Worker;
-  port: MessagePort;
-  /** Below 0: nobody reads its mail any more. */
-  wake: number;
-  counters: Counters;
-  state: 'starting' | 'running' | 'stopping' | 'dead';
-}
-
 export class Engine {
-  readonly #threads: Thread[] = [];
+  readonly #threads: WorkerThread[] = [];
   readonly #flows = new Map<string, Flow>();
   readonly #lists = new Gather<FlowInfo>();
   readonly #releases = new Gather<ReleaseOutcome>();
@@ -164,80 +154,45 @@ export class Engine {
     this.#dismiss = null;
   }
 
-  #startWorker(index: number, rules: RulesMessage, beside: number | null): Promise<Thread> {
-    const { port1, port2 } = new MessageChannel();
-    const wake = eventfd();
-    const { keeping } = this.datapath;
+  #startWorker(index: number, rules: RulesMessage, beside: number | null): Promise<WorkerThread> {
+    const { tuns, maps, changeFlow, keeping } = this.datapath;
     const counters = keeping ? keeping.counters(index) : new Counters();
     const { decide } = this.options;
-    const data: WorkerData & { port: MessagePort } = {
-      index,
-      tun: this.datapath.tuns[index]?.fd ?? -1,
-      wake,
-      config: this.datapath.maps.config,
-      handshakes: this.datapath.maps.handshakes,
-      flows: this.datapath.maps.flows,
-      changeFlow: this.datapath.changeFlow,
-      counters: keeping ? null : (counters.shared as SharedArrayBuffer),
-      rules,
-      tellSeen: this.options.log !== undefined,
-      decide: decide === undefined ? 'none' : decide instanceof URL ? decide.href : 'main',
-      decideTimeoutMs: this.options.decideTimeoutMs ?? DEFAULT_DECIDE_MS,
-      keep: keeping?.workerData() ?? null,
-      beside,
-      port: port2,
-    };
-    const worker = new Worker(new URL('./worker.js', import.meta.url), {
-      workerData: data,
-      transferList: [port2],
-    });
-    const thread: Thread = { worker, port: port1, wake, counters, state: 'starting' };
-    return new Promise((resolve, reject) => {
-      const onDeath = (error: Error): void => {
-        const { state } = thread;
-        if (state === 'stopping' || state === 'dead') return;
-        thread.state = 'dead';
+    return WorkerThread.start(
+      {
+        index,
+        tun: tuns[index]?.fd ?? -1,
+        config: maps.config,
+        handshakes: maps.handshakes,
+        flows: maps.flows,
+        changeFlow,
+        counters: keeping ? null : (counters.shared as SharedArrayBuffer),
+        rules,
+        tellSeen: this.options.log !== undefined,
+        decide: decide === undefined ? 'none' : decide instanceof URL ? decide.href : 'main',
+        decideTimeoutMs: this.options.decideTimeoutMs ?? DEFAULT_DECIDE_MS,
+        keep: keeping?.workerData() ?? null,
+        beside,
+      },
+      counters,
+      (thread, message) => {
+        if (message.type === 'ready' || message.type === 'keeper') keeping?.onKeeper(index, message.keeper);
+        else if (!this.#answers.take(message)) this.#onMessage(thread, message);
+      },
+      (error) => {
         this.#closeQuestions();
-        if (state === 'starting') {
-          this.#silence(thread);
-          reject(error);
-          return;
-        }
-        // A worker does not end by itself: its flows are the next engine's.
+        // Its flows are the next engine's.
         keeping?.abandon();
         if (!this.#closing) this.onFailure(error);
-      };
-      worker.once('error', onDeath);
-      // A decision may have ended it: process.exit() in a worker ends that worker.
-      worker.once('exit', (code) => onDeath(new Error(`an engine worker ended with code ${code}`)));
-      port1.on('message', (message: FromWorker) => {
-        if (message.type === 'ready') {
-          keeping?.onKeeper(index, message.keeper);
-          thread.state = 'running';
-          resolve(thread);
-        } else if (message.type === 'keeper') keeping?.onKeeper(index, message.keeper);
-        else if (!this.#answers.take(message)) this.#onMessage(thread, message);
-      });
-    });
+      },
+    );
   }
 
   #closeQuestions(): void {
     for (const questions of [this.#answers, this.#lists, this.#releases]) questions.close();
   }
 
-  #silence(thread: Thread): void {
-    thread.port.close();
-    close(thread.wake);
-    thread.wake = -1;
-  }
-
-  #send(thread: Thread, message: ToWorker): void {
-    if (thread.wake < 0) return;
-    thread.port.postMessage(message);
-    ring(thread.wake);
-  }
-
-  #onMessage(thread: Thread, message: FromWorker): void {
+  #onMessage(thread: WorkerThread, message: FromWorker): void {
     switch (message.type) {
       case 'candidate':
         void this.#decide(thread, message);
@@ -248,14 +203,14 @@ export class Engine {
           const rule = this.#history.get(message.rules)?.[message.rule] ?? null;
           const { keeping } = this.datapath;
           const copy = keeping ? (fd: number) => keeping.copy(this.#threads.indexOf(thread), fd) : duplicate;
-          flow = new Flow(message, rule, (reply) => this.#send(thread, reply), this.#releaseOne, copy);
+          flow = new Flow(message, rule, (reply) => thread.send(reply), this.#releaseOne, copy);
         } catch (error) {
           this.options.log?.({
             level: 'error',
             event: 'flowFailed',
             message: `a flow is reset: ${String(error)}`,
           });
-          this.#send(thread, { type: 'reset', id: message.id, generation: message.generation });
+          thread.send({ type: 'reset', id: message.id, generation: message.generation });
           break;
         }
         this.#flows.set(flow.id, flow);
@@ -282,7 +237,7 @@ export class Engine {
     }
   }
 
-  async #decide(thread: Thread, message: Extract<FromWorker, { type: 'candidate' }>): Promise<void> {
+  async #decide(thread: WorkerThread, message: Extract<FromWorker, { type: 'candidate' }>): Promise<void> {
     const { id, type: _, ...candidate } = message;
     let decision: Decision = 'forward';
     try {
@@ -294,13 +249,13 @@ export class Engine {
         message: `decide threw, the flow is forwarded: ${String(error)}`,
       });
     }
-    this.#send(thread, { type: 'decision', id, decision });
+    thread.send({ type: 'decision', id, decision });
   }
 
   #housekeeping(): void {
     this.#unanswered.sweep(process.hrtime.bigint());
     for (const worker of this.datapath.keeping?.bereft() ?? []) {
-      this.#send(this.#threads[worker] as Thread, { type: 'keep' });
+      this.#threads[worker]?.send({ type: 'keep' });
     }
     const gone = this.datapath.vanished();
     if (gone.length > 0 && !this.#closing) {
@@ -323,7 +278,7 @@ export class Engine {
   }
 
   #sendAll(message: ToWorker): void {
-    for (const thread of this.#threads) this.#send(thread, message);
+    for (const thread of this.#threads) thread.send(message);
   }
 
   flows(): Promise<FlowInfo[]> {
@@ -374,7 +329,7 @@ export class Engine {
     const milliseconds = (this.options.drainSeconds ?? DEFAULT_DRAIN_S) * 1000;
     const late = setTimeout(() => this.#drains.close(), milliseconds + 2000);
     // A worker that has died answers nothing.
-    const alive = this.#threads.filter(({ state }) => state === 'running');
+    const alive = this.#threads.filter(({ isRunning }) => isRunning);
     const each = await this.#drains.ask(alive.length, (request) =>
       this.#sendAll({ type: 'drain', request, milliseconds }),
     );
@@ -395,18 +350,7 @@ export class Engine {
 
   async #stop(): Promise<void> {
     if (this.#timer) clearInterval(this.#timer);
-    for (const thread of this.#threads) {
-      if (thread.state !== 'dead') {
-        thread.state = 'stopping';
-        this.#send(thread, { type: 'stop' });
-        await Promise.race([
-          new Promise((resolve) => thread.worker.once('exit', resolve)),
-          new Promise((resolve) => setTimeout(resolve, 2000).unref()),
-        ]);
-        await thread.worker.terminate();
-      }
-      this.#silence(thread);
-    }
+    for (const thread of this.#threads) await thread.stop();
     this.#closeQuestions();
     this.datapath.close();
     for (const flow of this.#flows.values()) flow.end();

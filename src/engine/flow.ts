@@ -11,7 +11,7 @@ import { CLIENT, SERVER, type Side } from './taken.js';
 /** How long a release may take, unless its caller says otherwise. */
 export const RELEASE_MS = 5000;
 
-export type FlowMessage = Extract<FromWorker, { type: 'flow' }>;
+type FlowMessage = Extract<FromWorker, { type: 'flow' }>;
 
 /**
  * A connection that desplice has stepped into. `client` talks to the client, in the server's name; `server` to the

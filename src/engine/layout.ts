@@ -43,7 +43,7 @@ export const HANDSHAKE_GENERATION = 46;
 export const HANDSHAKE_STARTED = 48;
 export const HANDSHAKE_MADE = 56;
 export const HANDSHAKE_RTT = 64;
-export const State = { HELD: 4, FORWARD: 5 } as const;
+export const State = { SYN_SENT: 1, HELD: 4, FORWARD: 5 } as const;
 
 export const Has = { MSS: 1, WSCALE: 2, SACK: 4, TS: 8, ECN: 16, SCALED_WINDOW: 32 } as const;
 
@@ -144,7 +144,7 @@ export class SideView {
   }
 }
 
-export function synRecord(side: SideView): SynRecord {
+function synRecord(side: SideView): SynRecord {
   const has = side.has;
   return {
     isn: side.isn,

@@ -23,3 +23,12 @@ export function fillKey(key: Buffer, view: SegmentView): string {
   key.writeUInt16BE(swap ? sourcePort : destinationPort, 34);
   return key.toString('latin1', 0, KEY_BYTES);
 }
+
+/** The number of its worker: the kernel program's worker_of(), so that a flow goes to the worker that its packets go to. */
+export function workerOf(key: Uint8Array, workers: number): number {
+  if (workers <= 1) return 0;
+  const view = new DataView(key.buffer, key.byteOffset, KEY_BYTES);
+  const ports = (view.getUint16(32, true) << 16) | view.getUint16(34, true);
+  const hash = view.getUint32(12, true) ^ view.getUint32(28, true) ^ ports;
+  return (Math.imul(hash, 0x9e3779b1) >>> 16) % workers;
+}

@@ -25,7 +25,7 @@ const buffer = new Uint8Array(SMALL);
 export const pipes = new PipePool();
 
 /** What `pump` found: blocked (an event will come), more (call again: none will), ended (its FIN has been sent), or which socket failed. */
-export type PumpResult = 'blocked' | 'more' | 'ended' | 'sourceFailed' | 'targetFailed';
+type PumpResult = 'blocked' | 'more' | 'ended' | 'sourceFailed' | 'targetFailed';
 /** Rounds before other flows get their turn. */
 const TURN = 32;
 

@@ -38,7 +38,7 @@ export function links(): Link[] {
   return JSON.parse(ip('-j', 'link', 'show')) as Link[];
 }
 
-export function readSysctl(path: string): string | null {
+function readSysctl(path: string): string | null {
   try {
     return readFileSync(`/proc/sys/net/${path}`, 'utf8').trim();
   } catch {
@@ -46,7 +46,7 @@ export function readSysctl(path: string): string | null {
   }
 }
 
-export function writeSysctl(path: string, value: string): void {
+function writeSysctl(path: string, value: string): void {
   try {
     writeFileSync(`/proc/sys/net/${path}`, value);
   } catch (cause) {

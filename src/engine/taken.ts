@@ -61,6 +61,11 @@ export class Direction {
   bytes = 0;
 }
 
+/** Bytes that `side` has last said it can take. The window of a SYN is never scaled (RFC 7323 section 2.2). */
+export function windowOf(side: SideView, scaled: boolean): number {
+  return scaled && side.has & Has.SCALED_WINDOW ? side.window << side.scale : side.window;
+}
+
 /** The 4-tuple and handshake of a flow, copied from the kernel's map. */
 export class Identity {
   readonly key: Uint8Array;

@@ -16,16 +16,9 @@ import {
   setUrgentInline,
   tcpSocket,
 } from '../kernel/socket.js';
-import { Has, type SideView } from './layout.js';
-import { CLIENT, type Identity, SERVER, type Side } from './taken.js';
-
-/** What an end that named no MSS is bound to accept (RFC 9293 MUST-15). */
-const DEFAULT_MSS = { 4: 536, 6: 1220 } as const;
-
-/** Bytes that `side` has last said it can take. The window of a SYN is never scaled (RFC 7323 section 2.2). */
-export function windowOf(side: SideView, scaled: boolean): number {
-  return scaled && side.has & Has.SCALED_WINDOW ? side.window << side.scale : side.window;
-}
+import { DEFAULT_MSS } from '../wire/tcp.js';
+import { Has } from './layout.js';
+import { CLIENT, type Identity, SERVER, type Side, windowOf } from './taken.js';
 
 /**
  * Makes the socket that faces `side`: it has the other end's address and carries on the other end's sequence numbers.

@@ -9,8 +9,7 @@ import type { SpareDescriptors } from '../kernel/spare_descriptors.js';
 import { AckWriter } from '../wire/ack.js';
 import { Config, Has, MAX_WORKERS } from './layout.js';
 import { MARK, MARK_MASK } from './system.js';
-import { CLIENT, type Identity, SERVER, type Side } from './taken.js';
-import { windowOf } from './takeover-repair.js';
+import { CLIENT, type Identity, SERVER, type Side, windowOf } from './taken.js';
 import type { TunWriter } from './tun-writer.js';
 
 /** The kernel refuses smaller ones (`bpf_sk_assign_tcp_reqsk()`): such flows go by TCP_REPAIR. */

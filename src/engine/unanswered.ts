@@ -1,8 +1,7 @@
 /** Counts handshakes that nobody answers. The kernel program can't: nothing happens in them. */
 import { MapWalk } from '../kernel/bpf.js';
-import { HANDSHAKE_BYTES, HANDSHAKE_STARTED, HANDSHAKE_STATE, KEY_BYTES } from './layout.js';
+import { HANDSHAKE_BYTES, HANDSHAKE_STARTED, HANDSHAKE_STATE, KEY_BYTES, State } from './layout.js';
 
-const SYN_SENT = 1;
 /** A SYN that is this old has been repeated at least once (RFC 6298: after 1 s) and is taken for unanswered. */
 const PATIENCE_NS = 3_000_000_000n;
 /** Entries looked at in one go: the map is large, and this runs in the thread of the user's code. */
@@ -25,7 +24,7 @@ export class Unanswered {
     const more = this.#walk.next();
     for (let i = 0; i < this.#walk.count; i++) {
       const at = i * HANDSHAKE_BYTES;
-      if (this.#values.getUint32(at + HANDSHAKE_STATE, true) !== SYN_SENT) continue;
+      if (this.#values.getUint32(at + HANDSHAKE_STATE, true) !== State.SYN_SENT) continue;
       const began = this.#values.getBigUint64(at + HANDSHAKE_STARTED, true);
       if (now - began < PATIENCE_NS) continue;
       const id = Buffer.from(this.#walk.keys.buffer, i * KEY_BYTES, KEY_BYTES).toString('latin1');

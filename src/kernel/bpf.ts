@@ -116,7 +116,7 @@ export function removeClsact(ifindex: number): void {
   hookDestroy(hook);
 }
 
-export const possibleCpus: number = cpusCall();
+const possibleCpus: number = cpusCall();
 
 /** Returns 0, or -errno. Never throws: these are called once or twice a flow. */
 export const mapUpdate = (map: number, key: Uint8Array, value: Uint8Array): number =>

@@ -20,7 +20,7 @@ const POLLPRI = 0x2;
 const POLLOUT = 0x4;
 
 /** Options by the name that the manual pages give them: level, number, and how many 32-bit words the value has. */
-export const hostOptions: Record<string, [level: number, name: number, words: 1 | 2]> = {
+const hostOptions: Record<string, [level: number, name: number, words: 1 | 2]> = {
   SO_REUSEADDR: [SOL_SOCKET, 2, 1],
   SO_SNDBUF: [SOL_SOCKET, 7, 1],
   SO_RCVBUF: [SOL_SOCKET, 8, 1],
@@ -175,7 +175,7 @@ export function pendingError(fd: number): number {
   return result < 0 ? -errno() : -(word[0] as number);
 }
 
-export const shutdownHow = { read: 0, write: 1, both: 2 } as const;
+const shutdownHow = { read: 0, write: 1, both: 2 } as const;
 
 export function hostShutdown(fd: number, how: keyof typeof shutdownHow): number {
   return orErrno(shutdownCall(fd, shutdownHow[how]));

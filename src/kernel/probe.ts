@@ -5,7 +5,7 @@ import { enterRepair } from './repair.js';
 import { close, setTransparent, tcpSocket } from './socket.js';
 import { openTun } from './tun.js';
 
-export interface Probe {
+interface Probe {
   name: string;
   why: string;
   mend: string;

@@ -48,7 +48,7 @@ export function roundTripMs(fd: number): number {
   return getCall(fd, SOL_TCP, TCP_INFO, infoBytes, length) < 0 ? 0 : info.getUint32(68, true) / 1000;
 }
 
-export const tcpStates = [
+const tcpStates = [
   'NONE',
   'ESTABLISHED',
   'SYN_SENT',

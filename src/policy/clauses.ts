@@ -41,7 +41,7 @@ export interface Then {
 }
 
 /** Plain values, which a message between threads can carry. Null: anything will do. */
-export interface CompiledClause {
+interface CompiledClause {
   sni: NamePattern[] | null;
   /** `*`: any. */
   alpn: string[] | null;

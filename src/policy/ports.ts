@@ -1,7 +1,7 @@
 import { quote, UsageError } from './errors.js';
 
 /** `lo` to `hi`, both included. */
-export interface PortRange {
+interface PortRange {
   lo: number;
   hi: number;
 }

@@ -13,7 +13,10 @@ export const tcpFlags = {
   ae: 0x100,
 } as const;
 
-export interface TcpOptions {
+/** What an end that named no MSS is bound to accept (RFC 9293 MUST-15, MUST-16), by IP version. */
+export const DEFAULT_MSS = { 4: 536, 6: 1220 } as const;
+
+interface TcpOptions {
   mss: number | null;
   /** As sent; RFC 7323 section 2.3 has a receiver use 14 for anything above. */
   windowScale: number | null;

@@ -1,4 +1,5 @@
 /** A worker takes its flows out of the keepers of the engine before it: descriptors by copy, all else from kernel state. */
+
 import { unshareFiles } from '../../kernel/holder.js';
 import { OtherProcess } from '../../kernel/pidfd.js';
 import { leaveRepair, readSequence } from '../../kernel/repair.js';
@@ -7,10 +8,11 @@ import { pipeBytes } from '../../kernel/splice.js';
 import { payloadSent } from '../../kernel/tcp_info.js';
 import type { FlowTable } from '../flow-table.js';
 import { Live } from '../layout.js';
+import { workerOf } from '../packet-key.js';
 import { CLIENT, SERVER, type Side, TakenFlow } from '../taken.js';
 import { dropUnshared } from './private-files.js';
 import { identityAt } from './survey.js';
-import { type DirectNote, KeptTable, Slot, SlotState, workerOf } from './table.js';
+import { type DirectNote, KeptTable, Slot, SlotState } from './table.js';
 import type { KeptFlows } from './writer.js';
 
 /** What the main thread tells a worker of one that keeps. */
@@ -44,7 +46,7 @@ export interface Copied {
 }
 
 /** A table of another engine, and the process with its descriptors. `used`, of one that lives: slots that may be filled. */
-export interface TableOf {
+interface TableOf {
   pid: number;
   worker: number;
   memfd: number;

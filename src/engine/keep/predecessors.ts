@@ -26,7 +26,7 @@ export interface Predecessor {
 }
 
 /** By descriptor number: what each is. */
-export function descriptorsOf(pid: number): [fd: number, what: string][] {
+function descriptorsOf(pid: number): [fd: number, what: string][] {
   const found: [number, string][] = [];
   for (const name of readdirSync(`/proc/${pid}/fd`)) {
     try {

@@ -50,7 +50,7 @@ const REGION = 8192;
 const DIRECT = 512;
 const DIRECT_HEAD = 56;
 
-export const SLOT = 192;
+const SLOT = 192;
 /** Offsets in a slot. */
 export const Slot = {
   state: 0,
@@ -218,13 +218,4 @@ export class KeptTable {
       payload: this.bytes.slice(payload, payload + this.words.getUint32(at + 4, true)),
     };
   }
-}
-
-/** The kernel program's worker_of(), so that a flow goes to the worker that its packets go to. */
-export function workerOf(key: Uint8Array, workers: number): number {
-  if (workers <= 1) return 0;
-  const view = new DataView(key.buffer, key.byteOffset, KEY_BYTES);
-  const ports = (view.getUint16(32, true) << 16) | view.getUint16(34, true);
-  const hash = view.getUint32(12, true) ^ view.getUint32(28, true) ^ ports;
-  return (Math.imul(hash, 0x9e3779b1) >>> 16) % workers;
 }

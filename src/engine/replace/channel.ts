@@ -6,7 +6,7 @@ import { LAYOUT } from '../keep/table.js';
 import { descriptorOf } from '../lock.js';
 
 /** Of this file. Raise it when a message changes its meaning. */
-export const PROTOCOL = 1;
+const PROTOCOL = 1;
 export const layout = `${PROTOCOL}.${LAYOUT}`;
 
 /** Characters of a message: most are keys of flows that stay. */
