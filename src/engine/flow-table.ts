@@ -1,5 +1,5 @@
 /** The flows of one worker: from takeover to the last trace of them. */
-import { mapDelete, mapUpdate } from '../kernel/bpf.js';
+import { MapDeletion, mapUpdate } from '../kernel/bpf.js';
 import { KernelError } from '../kernel/errors.js';
 import { E } from '../kernel/ffi.js';
 import { discard } from '../kernel/repair.js';
@@ -9,13 +9,16 @@ import { TcpState, tcpState } from '../kernel/tcp_info.js';
 import type { Counters } from './counters.js';
 import type { FlowEntry } from './flow-entry.js';
 import type { KeptFlows } from './keep/writer.js';
-import { ANY_NUMBER, FLOW_BYTES, HANDSHAKE_STATE, Live, State } from './layout.js';
+import { ANY_NUMBER, FLOW_BYTES, HANDSHAKE_STATE, KEY_BYTES, Live, State } from './layout.js';
 import { pipes, releasePipe } from './relay.js';
 import { CLIENT, type Identity, SERVER, type Side, TakenFlow } from './taken.js';
 import type { Takeover } from './takeover.js';
 
 /** The map of taken flows is full, or there are no descriptors: a reason to forward, not a failure. */
 export class TableFull extends Error {}
+
+/** In one call. */
+const MOST_DELETED = 64;
 
 export class FlowTable {
   readonly byKey = new Map<string, TakenFlow>();
@@ -25,6 +28,7 @@ export class FlowTable {
   readonly #finished: TakenFlow[] = [];
   readonly #words = new Uint32Array(FLOW_BYTES / 4);
   readonly #value = new Uint8Array(this.#words.buffer);
+  readonly #deletion: MapDeletion;
   #generation = 0;
 
   constructor(
@@ -38,7 +42,9 @@ export class FlowTable {
     readonly reinject: (packet: Uint8Array) => void,
     /** Where flows are written down for the next engine; null: they end with this one. */
     readonly kept: KeptFlows | null = null,
-  ) {}
+  ) {
+    this.#deletion = new MapDeletion(maps.flows, KEY_BYTES, MOST_DELETED);
+  }
 
   get(index: number, generation: number): TakenFlow | null {
     const flow = this.#slots[index];
@@ -186,12 +192,13 @@ export class FlowTable {
     mapUpdate(this.maps.handshakes, identity.key, identity.handshake);
     this.counters.add('released', 1);
     flow.finished = true;
+    this.#deletion.add(identity.key);
+    this.#deletion.flush();
     this.#forget(flow);
   }
 
   /** No trace of it is left in the kernel. */
   #forget(flow: TakenFlow): void {
-    mapDelete(this.maps.flows, flow.identity.key);
     flow.kept?.clear(flow);
     this.byKey.delete(flow.keyString);
     this.#slots[flow.index] = null;
@@ -324,6 +331,8 @@ export class FlowTable {
   reap(): void {
     if (this.#finished.length === 0) return;
     this.#reaper.flush();
+    for (const flow of this.#finished) this.#deletion.add(flow.identity.key);
+    this.#deletion.flush();
     for (const flow of this.#finished) this.#forget(flow);
     this.#finished.length = 0;
   }

@@ -31,6 +31,7 @@ const deleteCall = libbpf.func('int bpf_map_delete_elem(int, void *)');
 const lookupBatchCall = libbpf.func(
   'int bpf_map_lookup_batch(int, void *, void *, void *, void *, void *, void *)',
 );
+const deleteBatchCall = libbpf.func('int bpf_map_delete_batch(int, void *, void *, void *)');
 const cpusCall = libbpf.func('int libbpf_num_possible_cpus()');
 
 // Errors come as return values; what libbpf would print besides belongs to nobody's output.
@@ -124,6 +125,45 @@ export const mapUpdate = (map: number, key: Uint8Array, value: Uint8Array): numb
 export const mapLookup = (map: number, key: Uint8Array, value: Uint8Array): number =>
   lookupCall(map, key, value);
 export const mapDelete = (map: number, key: Uint8Array): number => deleteCall(map, key);
+
+/** Deletes many entries of a hash map in one system call (Linux 5.6). */
+export class MapDeletion {
+  readonly #keys: Uint8Array;
+  readonly #count = new Uint32Array(1);
+  #n = 0;
+
+  constructor(
+    readonly map: number,
+    readonly keyBytes: number,
+    readonly most: number,
+  ) {
+    this.#keys = new Uint8Array(keyBytes * most);
+  }
+
+  add(key: Uint8Array): void {
+    if (this.#n === this.most) this.flush();
+    this.#keys.set(key, this.#n++ * this.keyBytes);
+  }
+
+  flush(): void {
+    let from = 0;
+    // What is not there stops the kernel (ENOENT), which says how many it has deleted before that.
+    for (; this.#n - from > 1; from += (this.#count[0] as number) + 1) {
+      this.#count[0] = this.#n - from;
+      const result = deleteBatchCall(this.map, this.#from(from), this.#count, null);
+      if (result !== -E.ENOENT) {
+        if (result === 0) from = this.#n;
+        break;
+      }
+    }
+    for (; from < this.#n; from++) deleteCall(this.map, this.#from(from));
+    this.#n = 0;
+  }
+
+  #from(index: number): Uint8Array {
+    return index === 0 ? this.#keys : this.#keys.subarray(index * this.keyBytes);
+  }
+}
 
 /** A walk over a hash map, many entries a system call (Linux 5.6). What changes meanwhile may be missed or met twice. */
 export class MapWalk {
