@@ -55,7 +55,8 @@ export function send(socket, bytes, total, { onAccepted, done, pace } = {}) {
   const chance = random(pace?.seed ?? 0);
   let restAt = pace?.rest ? pace.rest.after : Number.POSITIVE_INFINITY;
   const pause = () => {
-    if (position < restAt) return chance() * pace.gapMs;
+    // No rest behind the last byte, where one falls due just there.
+    if (position < restAt || position >= total) return chance() * pace.gapMs;
     restAt = position + pace.rest.every;
     return pace.rest.ms * (0.9 + chance() / 5);
   };

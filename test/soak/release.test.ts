@@ -22,7 +22,7 @@ const gapMs = 800;
 const stretch = 20_000;
 const shortRestMs = 16_000;
 /** The releases, the last stretch, and room for what is lost or late. */
-const spareMs = 300_000;
+const spareMs = 180_000;
 
 const paths: [string, string, PathOptions | undefined][] = [
   ['a clean path', 'soak-clean', undefined],
