@@ -96,7 +96,13 @@ export class DirectData {
   #acknowledge(flow: TakenFlow, from: Side, length: number): void {
     const other: Side = from === CLIENT ? SERVER : CLIENT;
     // Whatever passed either way since has carried the acknowledgement.
-    if (flow.finished || flow.directions[other].bytes > 0 || flow.directions[from].bytes !== length) return;
+    if (
+      flow.finished ||
+      flow.left ||
+      flow.directions[other].bytes > 0 ||
+      flow.directions[from].bytes !== length
+    )
+      return;
     const { identity } = flow;
     const [mine, self] = [identity.sides[from], identity.sides[other]];
     const both = identity.agreed;

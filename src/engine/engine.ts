@@ -1,6 +1,5 @@
 /** The main thread's half of the engine: starts the workers, hands their flows to the user, answers questions. */
 import type { FlowInfo, Release, ReleaseOutcome } from '../flow/stats.js';
-import { duplicate } from '../kernel/socket.js';
 import { compileRules, type RuleInput } from '../policy/rules.js';
 import { Counters } from './counters.js';
 import { Datapath } from './datapath.js';
@@ -202,8 +201,11 @@ export class Engine {
         try {
           const rule = this.#history.get(message.rules)?.[message.rule] ?? null;
           const { keeping } = this.datapath;
-          const copy = keeping ? (fd: number) => keeping.copy(this.#threads.indexOf(thread), fd) : duplicate;
-          flow = new Flow(message, rule, (reply) => thread.send(reply), this.#releaseOne, copy);
+          const { clientFd, serverFd } = message;
+          const own = keeping
+            ? keeping.copies(this.#threads.indexOf(thread), clientFd, serverFd)
+            : ([clientFd, serverFd] as const);
+          flow = new Flow(message, rule, (reply) => thread.send(reply), this.#releaseOne, own);
         } catch (error) {
           this.options.log?.({
             level: 'error',

@@ -2,7 +2,6 @@
 import net from 'node:net';
 import type { Endpoint, HandshakeRecord } from '../flow/record.js';
 import type { Release } from '../flow/stats.js';
-import { close } from '../kernel/socket.js';
 import type { Seen } from '../peek/seen.js';
 import type { RuleInput } from '../policy/rules.js';
 import type { FromWorker, ToWorker } from './messages.js';
@@ -45,7 +44,7 @@ export class Flow {
     rule: RuleInput | null,
     send: (message: ToWorker) => void,
     release: (id: string, within: number) => Promise<Release>,
-    copy: (fd: number) => number,
+    own: readonly [number, number],
   ) {
     this.id = message.name;
     this.#reference = { id: message.id, generation: message.generation };
@@ -60,15 +59,7 @@ export class Flow {
     this.closed = new Promise((resolve) => {
       this.#ended = resolve;
     });
-    const clientFd = copy(message.clientFd);
-    let serverFd: number;
-    try {
-      serverFd = copy(message.serverFd);
-    } catch (error) {
-      // A copy that stays open would keep the flow's reset from being sent.
-      close(clientFd);
-      throw error;
-    }
+    const [clientFd, serverFd] = own;
     this.client = this.#adopt(clientFd, CLIENT);
     this.server = this.#adopt(serverFd, SERVER);
   }

@@ -8,11 +8,9 @@ export class Gather<T> {
   ask(workers: number, ask: (request: number) => void): Promise<T[]> {
     const request = ++this.#next;
     return new Promise((resolve) => {
-      if (workers === 0 || this.#closed) {
-        resolve([]);
-        return;
-      }
-      this.#open.set(request, { waiting: workers, items: [], resolve });
+      if (workers === 0 || this.#closed) resolve([]);
+      else this.#open.set(request, { waiting: workers, items: [], resolve });
+      // Also those whose answer nobody waits for do what it says.
       ask(request);
     });
   }

@@ -86,6 +86,7 @@ export type FromWorker =
       id: number;
       generation: number;
       name: string;
+      /** The main thread's own, unless the engine keeps: then the worker's, of which it makes copies. */
       clientFd: number;
       serverFd: number;
       client: Endpoint;

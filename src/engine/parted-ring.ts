@@ -13,9 +13,14 @@ export class PartedRing {
   constructor(config: ArrayBuffer, worker: number) {
     this.#words = new Int32Array(config, Config.parted + worker * PARTED_BYTES, PARTED_BYTES / 4);
     this.#tail = this.#words[TAIL] as number;
-    // Another engine may have been killed between the two stores of take(): its place is empty, and others follow.
-    const head = this.#words[HEAD] as number;
-    while (this.#tail !== head && this.#generation() === 0) this.#tail = (this.#tail + 1) | 0;
+    // Another engine may have been killed between the two stores of take(): its place is empty, and others follow. The tracker leaves
+    // one empty for some nanoseconds.
+    const isEmpty = () => this.#tail !== this.#words[HEAD] && this.#generation() === 0;
+    for (const end = performance.now() + 1; isEmpty(); ) {
+      if (performance.now() < end) continue;
+      this.#tail = (this.#tail + 1) | 0;
+      break;
+    }
     Atomics.store(this.#words, TAIL, this.#tail);
   }
 

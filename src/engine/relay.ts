@@ -24,8 +24,8 @@ const SMALL = 16384;
 const buffer = new Uint8Array(SMALL);
 export const pipes = new PipePool();
 
-/** What `pump` found: blocked (an event will come), more (call again: none will), ended (its FIN has been sent), or which socket failed. */
-type PumpResult = 'blocked' | 'more' | 'ended' | 'sourceFailed' | 'targetFailed';
+/** What `pump` found: blocked (an event will come), starved (a pipe may come free), more (call again: none will), ended (its FIN has been sent), or which socket failed. */
+type PumpResult = 'blocked' | 'starved' | 'more' | 'ended' | 'sourceFailed' | 'targetFailed';
 /** Rounds before other flows get their turn. */
 const TURN = 32;
 
@@ -76,7 +76,7 @@ export function pump(flow: TakenFlow, from: Side): PumpResult {
     else if (n < 0) {
       if (n === -E.EPIPE) return 'targetFailed';
       // No descriptor for a pipe, without which its bytes would be in our memory alone: it waits for one.
-      if (n === -E.ENFILE) return 'more';
+      if (n === -E.ENFILE) return 'starved';
       releasePipe(flow, from);
       return wouldBlock(n) ? 'blocked' : 'sourceFailed';
     } else if (n < SMALL && !direction.streaming && !direction.readToEnd && direction.queued === 0) {

@@ -9,6 +9,8 @@ import { CLIENT, SERVER, type Side, type TakenFlow } from './taken.js';
 
 export class Relaying {
   #ready: TakenFlow[] = [];
+  /** Of these, some bytes wait for a pipe. */
+  readonly #starved: TakenFlow[] = [];
   readonly #resets: PendingResets;
   /** A flow has carried as many bytes as its `releaseAfter` says. */
   onEnough: (flow: TakenFlow) => void = () => {};
@@ -22,11 +24,11 @@ export class Relaying {
   }
 
   /** When a FIN was last passed on: its flow is over soon, maybe by the tracker alone, of which no event tells. */
-  lastFin = 0;
+  lastFin = -Infinity;
 
   /** True while something has to be looked at again soon without an event. */
   get restless(): boolean {
-    return this.#resets.waiting;
+    return this.#resets.waiting || this.#starved.length > 0;
   }
   /** True while there is work that no event will announce. */
   get busy(): boolean {
@@ -98,6 +100,7 @@ export class Relaying {
     this.table.count(from, moved);
     if (moved > 0) this.#note(flow);
     if (result === 'more') this.#ready.push(flow);
+    else if (result === 'starved') this.#starved.push(flow);
     else if (result === 'ended') this.lastFin = this.clock();
     else if (result === 'blocked') this.#watchOutput(flow, from);
     else if (result === 'sourceFailed') this.#passReset(flow, from);
@@ -142,8 +145,8 @@ export class Relaying {
 
   /** Once a turn of the loop: other flows' turns, and resets that waited. */
   settle(now: number): void {
-    if (this.#ready.length > 0) {
-      const ready = this.#ready;
+    if (this.#ready.length > 0 || this.#starved.length > 0) {
+      const ready = this.#starved.length > 0 ? [...this.#ready, ...this.#starved.splice(0)] : this.#ready;
       this.#ready = [];
       for (const flow of ready) {
         if (flow.finished || flow.left || flow.state !== 'relay') continue;

@@ -6,7 +6,6 @@ import { monotonic } from './clock.js';
 import type { Counters } from './counters.js';
 import { type DirectData, directData } from './direct.js';
 import { type FlowTable, TableFull } from './flow-table.js';
-import { handOver } from './hand-over.js';
 import { Has, Live, type WorkerCounter } from './layout.js';
 import type { FromWorker } from './messages.js';
 import type { Pending } from './pending.js';
@@ -27,6 +26,7 @@ export class Settling {
     readonly counters: Counters,
     readonly post: (message: FromWorker) => void,
     readonly reinject: (packet: Uint8Array) => void,
+    readonly handOver: (flow: TakenFlow) => void,
   ) {}
 
   forward({ packets }: Pending, why: WorkerCounter): void {
@@ -98,7 +98,7 @@ export class Settling {
     }
     // After the first bytes are on their way.
     onTaken?.(flow);
-    if (decision === 'handle') handOver(flow, this.post);
+    if (decision === 'handle') this.handOver(flow);
     else {
       this.relaying.watch(flow);
       this.policy.watch(flow, pending.release, monotonic());

@@ -72,7 +72,8 @@ export class RequestSockets {
     );
     this.tun.make(this.#ack.packet, length);
     let fd = this.#accept(listener, identity, side);
-    if (this.spare.help(fd)) fd = this.#accept(listener, identity, side);
+    // More than once where another thread was quicker.
+    while (this.spare.help(fd)) fd = this.#accept(listener, identity, side);
     if (fd >= 0) this.#works = true;
     else if (fd === -E.EAGAIN) this.#failures++;
     return fd;

@@ -3,7 +3,6 @@
  * written into the map, giving up means closing the sockets, silently.
  */
 
-import { KernelError } from '../kernel/errors.js';
 import type { SpareDescriptors } from '../kernel/spare_descriptors.js';
 import { Has } from './layout.js';
 import type { Identity, Side, TakenFlow } from './taken.js';
@@ -22,13 +21,15 @@ export class Takeover {
     readonly request: RequestSockets | null,
     /** Whether the tracker still holds what the ends of this connection say. */
     readonly isHeld: (identity: Identity) => boolean,
-    /** Enough for both sockets of a flow. */
+    /** Enough for all that a flow needs at once. */
     readonly spare: SpareDescriptors,
+    /** Whether there is what its bytes need on their way. */
+    readonly hasPipes: () => boolean = () => true,
   ) {}
 
-  /** False: a flow might get one socket and not the other. */
+  /** False: a flow might get some of its descriptors and not the others. */
   get ready(): boolean {
-    return this.spare.ready;
+    return this.spare.ready && this.hasPipes();
   }
 
   /**
@@ -42,16 +43,7 @@ export class Takeover {
     // The tracker makes no request sock for one that it has forwarded.
     if (fd < 0 && !this.isHeld(identity)) throw new Overtaken();
     if (fd < 0 && identity.agreed & Has.ECN) throw new EcnLost();
-    flow.fds[side] = fd >= 0 ? fd : this.#repair(identity, side, taken);
+    flow.fds[side] = fd >= 0 ? fd : this.spare.retry(() => makeByRepair(identity, side, taken));
     return fd >= 0;
-  }
-
-  #repair(identity: Identity, side: Side, taken: readonly [number, number]): number {
-    try {
-      return makeByRepair(identity, side, taken);
-    } catch (error) {
-      if (!(error instanceof KernelError) || !this.spare.help(-error.errno)) throw error;
-      return makeByRepair(identity, side, taken);
-    }
   }
 }

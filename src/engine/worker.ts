@@ -6,7 +6,7 @@ import { Epoll } from '../kernel/epoll.js';
 import { silence } from '../kernel/eventfd.js';
 import { mmapShared } from '../kernel/ffi.js';
 import { Poll } from '../kernel/ppoll.js';
-import { close, reserveDescriptors } from '../kernel/socket.js';
+import { close, duplicate, reserveDescriptors } from '../kernel/socket.js';
 import { SpareDescriptors } from '../kernel/spare_descriptors.js';
 import { describeSeen, type Seen } from '../peek/seen.js';
 import type { Then } from '../policy/clauses.js';
@@ -16,7 +16,7 @@ import { Counters } from './counters.js';
 import { DirectData } from './direct.js';
 import { FlowEntry } from './flow-entry.js';
 import { FlowTable } from './flow-table.js';
-import { handOver as toHandler } from './hand-over.js';
+import { handOver } from './hand-over.js';
 import { Handled } from './handled.js';
 import { type DecideHere, Intake } from './intake.js';
 import { KeepingWorker } from './keep/worker-half.js';
@@ -63,7 +63,8 @@ const keep = data.keep && new KeepingWorker(data.keep, data.index);
 const config = mmapShared(data.config, Config.bytes);
 const heartbeat = new BigUint64Array(config, Config.heartbeat + data.index * 8, 1);
 const tun = new TunWriter(data.tun, config, data.index);
-const spare = new SpareDescriptors(data.wake, 2);
+/** Two sockets, and a handler's copies of them where it shares this table. */
+const spare = new SpareDescriptors(data.wake, keep ? 2 : 4);
 const request = new RequestSockets(tun, config, data.index, spare);
 const epoll = new Epoll();
 const counters = keep ? keep.counters : new Counters(data.counters as SharedArrayBuffer);
@@ -77,7 +78,13 @@ const table = new FlowTable(
   { flows: data.flows, handshakes: data.handshakes },
   data.index,
   entry,
-  new Takeover(request, (identity) => isStillHeld(data.handshakes, identity), spare),
+  new Takeover(
+    request,
+    (identity) => isStillHeld(data.handshakes, identity),
+    spare,
+    // The bytes of a flow that is kept go through pipes only, one for each direction.
+    () => !keep || pipes.reserve(2),
+  ),
   counters,
   onEnd,
   reinject,
@@ -94,7 +101,17 @@ relaying.onEnough = (flow) => policy.release(flow, monotonic());
 const rules = new RuleBook(readMail);
 rules.set(data.rules.generation, data.rules.work);
 const peeking = new Peeking(onPeeked);
-const settling = new Settling(table, relaying, policy, direct, catchingUp, counters, post, reinject);
+const settling = new Settling(
+  table,
+  relaying,
+  policy,
+  direct,
+  catchingUp,
+  counters,
+  post,
+  reinject,
+  giveToHandler,
+);
 const intake = new Intake(
   data.tun,
   table,
@@ -111,7 +128,7 @@ const intake = new Intake(
 );
 
 const freezing = new Freezing(table, epoll, intake, catchingUp, releasing, peeking, direct);
-const handOver = new WorkerHandOver(freezing, post);
+const replacing = new WorkerHandOver(freezing, post);
 const mail = new Poll([data.wake]);
 /** What goes on here once `begin` has come. */
 let adopted: TakenFlow[] = [];
@@ -149,7 +166,7 @@ function onPeeked(flow: TakenFlow, seen: Seen, then: Then, events: readonly [num
     for (const fd of flow.fds) epoll.remove(fd);
     flow.state = 'handle';
     table.handle(flow);
-    toHandler(flow, post);
+    giveToHandler(flow);
   } else {
     relaying.begin(flow, events);
     if (then.action !== 'relay') policy.release(flow, now);
@@ -160,12 +177,22 @@ function onPeeked(flow: TakenFlow, seen: Seen, then: Then, events: readonly [num
   }
 }
 
+function giveToHandler(flow: TakenFlow): void {
+  try {
+    // The main thread of an engine that keeps has a table of its own, and copies them itself.
+    handOver(flow, post, keep ? (fd) => fd : (fd) => spare.retry(() => duplicate(fd)));
+  } catch (error) {
+    table.abort(flow);
+    post({ type: 'log', level: 'error', event: 'flowFailed', message: `a flow is reset: ${String(error)}` });
+  }
+}
+
 function onParted(index: number, generation: number): void {
   const flow = table.get(index, generation);
   if (flow) table.part(flow);
 }
 
-let lastBeat = 0;
+let lastBeat = -Infinity;
 let running = true;
 let drainUntil = 0;
 let drainRequest = 0;
@@ -220,10 +247,10 @@ function onMessage(message: ToWorker): void {
       begin(message.request);
       break;
     case 'adopt':
-      handOver.adopt(message);
+      replacing.adopt(message);
       break;
     case 'freeze':
-      handOver.ask(message);
+      replacing.ask(message);
       break;
     case 'thaw':
       freezing.thaw();
@@ -241,8 +268,8 @@ function begin(request: number): void {
   begun = true;
   listen();
   beat(monotonic());
-  handOver.begin(request, adopted, parted, relaying);
-  handOver.takeHeld(intake, tun);
+  replacing.begin(request, adopted, parted, relaying);
+  replacing.takeHeld(intake, tun);
   adopted = [];
 }
 
@@ -349,7 +376,7 @@ function turn(): void {
     drained.reset = rest.length;
     post({ type: 'drained', request: drainRequest, ...drained });
   }
-  handOver.settle();
+  replacing.settle();
 }
 
 /** From now on flows are taken. */
@@ -369,7 +396,7 @@ if (begun) {
 }
 post({ type: 'ready', keeper });
 while (running) turn();
-handOver.abandon();
+replacing.abandon();
 request.close();
 spare.close();
 table.close();

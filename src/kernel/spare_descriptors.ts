@@ -2,6 +2,7 @@
  * Descriptors in reserve: accept4(2) leaves a socket in its listener's queue when there is none for it (EMFILE), where it would take
  * packets of a flow that nobody serves.
  */
+import { KernelError } from './errors.js';
 import { E } from './ffi.js';
 import { close, duplicate } from './socket.js';
 
@@ -33,6 +34,17 @@ export class SpareDescriptors {
     if (fd === undefined) return false;
     close(fd);
     return true;
+  }
+
+  /** Calls what may throw for want of a descriptor, again while there is a spare one. */
+  retry<T>(call: () => T): T {
+    for (;;) {
+      try {
+        return call();
+      } catch (error) {
+        if (!(error instanceof KernelError) || !this.help(-error.errno)) throw error;
+      }
+    }
   }
 
   close(): void {

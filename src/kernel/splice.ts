@@ -29,8 +29,20 @@ export class PipePool {
 
   /** Null when there are no descriptors left. */
   take(): Pipe | null {
-    const pipe = this.#free.pop();
-    if (pipe) return pipe;
+    return this.#free.pop() ?? this.#make();
+  }
+
+  /** Makes so many free ones. False: there are no descriptors for them. */
+  reserve(count: number): boolean {
+    while (this.#free.length < count) {
+      const pipe = this.#make();
+      if (!pipe) return false;
+      this.#free.push(pipe);
+    }
+    return true;
+  }
+
+  #make(): Pipe | null {
     if (pipeCall(endBytes, 0o2004000) < 0) return null;
     const made = { readEnd: ends[0] as number, writeEnd: ends[1] as number };
     // May be refused above the user's pipe quota (pipe(7)); 64 KiB then serve.

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { expect, it } from 'vitest';
 import { callControl } from '../../src/control/client.js';
 import type { Engine } from './engine.js';
-import { bin, root, useRig, waitFor, watched } from './harness.js';
+import { bin, root, sleep, useRig, waitFor, watched } from './harness.js';
 import { useNoTrace, useReno } from './hooks.js';
 import type { Program } from './program.js';
 import { type Held, startTalkers, untilTheyTalk } from './talkers.js';
@@ -198,13 +198,20 @@ it('flows that are being released when a new engine comes go on, taken', async (
   rig.engine = await start();
   const port = rig.port();
   const { server4: host } = rig.lab.addresses;
-  await rig.serve({ port, mode: 'exchange', send: 3_000_000, when: 'connect', pauseMs: 10_000 });
+  const server = await rig.serve({
+    port,
+    mode: 'exchange',
+    send: 3_000_000,
+    when: 'connect',
+    untilTold: true,
+  });
   const done = rig.client({ host, port, flows: 10, send: BULK, expect: 3_000_000, fin: 'received' });
   await waitFor('they are taken', async () => (await active()) === 10);
   // Their server does not read. Once all buffers are full there is always something left here, and no release comes to its end.
   let before: number[] = [];
   await waitFor('they stand still', async () => {
     const last = before;
+    await sleep(500);
     before = (await rig.engine.flows()).map(({ bytes }) => bytes.toServer);
     return before.every((sent, i) => sent > 0 && sent === last[i]);
   });
@@ -220,6 +227,7 @@ it('flows that are being released when a new engine comes go on, taken', async (
     Array(10).fill(reason),
   );
   expect(await old.ended(10_000)).toBe(0);
+  server.child.kill('SIGHUP');
   expect(await done).toMatchObject({ ok: 10, failed: {} });
 });
 

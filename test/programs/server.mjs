@@ -1,7 +1,7 @@
 // A TCP server with manners to choose. Argument: JSON with
 //   port, mode:
 //   exchange  sends `send` bytes when: `connect`, `data` (the first byte) or `fin`; checks what it gets; after the FIN of
-//             the client says what it got. `pauseMs`: reads nothing for so long; `pace`
+//             the client says what it got. `pauseMs`: reads nothing for so long; `untilTold`: before SIGHUP; `pace`
 //             as for the client.
 //   echo      sends back what it gets
 //   greet     says `greeting` first
@@ -55,6 +55,10 @@ const modes = {
       begin();
       last();
     });
+    if (options.untilTold) {
+      socket.pause();
+      process.once('SIGHUP', () => socket.resume());
+    }
     if (options.pauseMs > 0) {
       socket.pause();
       setTimeout(() => socket.resume(), options.pauseMs);

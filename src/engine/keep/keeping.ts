@@ -160,11 +160,17 @@ export class Keeping {
     });
   }
 
-  /** A copy, for the main thread, of a worker's descriptor. */
-  copy(worker: number, fd: number): number {
+  /** Copies, for the main thread, of a worker's descriptors. Throws KernelError with nothing left open. */
+  copies(worker: number, one: number, two: number): [number, number] {
     const other = new OtherProcess(this.#pids[worker] as number);
+    let first = -1;
     try {
-      return other.copy(fd);
+      first = other.copyKnown(one, 'a socket');
+      return [first, other.copyKnown(two, 'a socket')];
+    } catch (error) {
+      // It would keep the flow's reset from being sent.
+      if (first >= 0) close(first);
+      throw error;
     } finally {
       other.close();
     }

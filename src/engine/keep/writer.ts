@@ -66,7 +66,7 @@ export class KeptFlows {
   /** `byte` is about to be sent with a mark, and only then taken from its source. */
   urgent(flow: TakenFlow, from: Side, byte: number, target: number): void {
     const at = this.#at(flow);
-    this.table.words.setFloat64(at + Slot.urgentAt + 8 * from, payloadSent(target, true), true);
+    this.table.words.setFloat64(at + Slot.urgentAt + 8 * from, Math.max(0, payloadSent(target, true)), true);
     this.table.words.setUint32(at + Slot.urgent + 4 * from, 256 + byte, true);
   }
   urgentDone(flow: TakenFlow, from: Side): void {

@@ -143,8 +143,8 @@ export class HandingOver {
   async end(): Promise<void> {
     // Who has taken it sees by the connection when this process has ended.
     if (this.isOver) return;
-    const end = Date.now() + LEAVING_MS;
-    while (this.#successor && Date.now() < end) await sleep(20);
+    const end = performance.now() + LEAVING_MS;
+    while (this.#successor && performance.now() < end) await sleep(20);
     this.#successor?.close();
     this.#successor = null;
   }

@@ -79,7 +79,7 @@ export class RunningEngine {
 
   /** True once nobody holds the lock any more. */
   static async isGone(): Promise<boolean> {
-    for (const end = Date.now() + DYING_MS; Date.now() < end; await sleep(20)) {
+    for (const end = performance.now() + DYING_MS; performance.now() < end; await sleep(20)) {
       const socket = await connectToHolder();
       if (!socket) return true;
       socket.destroy();

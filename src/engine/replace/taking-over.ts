@@ -75,7 +75,8 @@ export async function takeOver(running: RunningEngine, crew: Crew): Promise<() =
     sendAll({ type: 'begin', request }),
   );
   const frozenAt = Math.min(...sources.map(({ at }) => at));
-  const gapMs = Math.round((Math.max(...begun.map(({ at }) => at)) - frozenAt) / 1e4) / 100;
+  // A worker that has just died answers nothing.
+  const gapMs = Math.round((Math.max(frozenAt, ...begun.map(({ at }) => at)) - frozenAt) / 1e4) / 100;
   try {
     await datapath.takeSystem(lock);
     datapath.removeOthers(running.welcome.tuns);
