@@ -38,7 +38,10 @@ export interface InterceptOptions {
   workers?: number;
   /** How long taken flows may take to be released or to end after close(), in seconds; default 5. */
   drainSeconds?: number;
-  /** Flows taken at once; more are forwarded and counted as `tableFull`. Default 100,000. */
+  /**
+   * Flows taken at once; more, or more than there are descriptors for (two each, four with a handler), are forwarded and counted as
+   * `tableFull`. Default 100,000.
+   */
   flowLimit?: number;
   /**
    * Keeps relayed flows when this process is killed: another process holds their descriptors, and the next engine with
