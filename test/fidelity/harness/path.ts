@@ -69,6 +69,7 @@ export class Path {
     this.#offloads('server', 'eth0');
     this.#offloads('middle', 'toclient');
     this.#offloads('middle', 'toserver');
+    for (const role of this.lab.roles) this.#receiveOnOneProcessor(role);
     const roles = ['client', 'middle', 'server'] as const;
     const ends = ['client', 'server'] as const;
     await Promise.all([
@@ -87,8 +88,11 @@ export class Path {
 
   #offloads(role: Role, device: string): void {
     this.lab.exec(role, ['ethtool', '-K', device, 'tso', 'off', 'gso', 'off', 'gro', 'off']);
-    // One processor receives: two would reorder packets now and then, and an old ACK behind a FIN ends a TIME_WAIT.
-    this.lab.exec(role, ['sh', '-c', `echo 1 > /sys/class/net/${device}/queues/rx-0/rps_cpus`]);
+  }
+
+  /** Two would reorder packets now and then, and an old ACK behind a FIN ends a TIME_WAIT. */
+  #receiveOnOneProcessor(role: Role): void {
+    this.lab.exec(role, ['sh', '-c', 'for f in /sys/class/net/*/queues/rx-0/rps_cpus; do echo 1 > $f; done']);
   }
 
   /** `up` does it for `desplice`. */
