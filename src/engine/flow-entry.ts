@@ -9,6 +9,7 @@ import {
   FLOW_NEXT,
   FLOW_STAMP,
   Live,
+  MORE_HELD,
   SIDE_BYTES,
   SideView,
 } from './layout.js';
@@ -18,6 +19,7 @@ export class FlowEntry {
   readonly #order = new Uint8Array(CHANGE_FLOW + FLOW_BYTES);
   readonly #left = new Uint8Array(CHANGE_FLOW + FLOW_BYTES);
   readonly #words = new DataView(this.#order.buffer);
+  readonly #answer = new DataView(this.#left.buffer);
   readonly #flow = new DataView(this.#left.buffer, CHANGE_FLOW);
   readonly #sides = [0, 1].map((side) => new SideView(this.#left, CHANGE_FLOW + side * SIDE_BYTES));
   #clientSide: 0 | 1 = 0;
@@ -25,21 +27,29 @@ export class FlowEntry {
   constructor(readonly program: number) {}
 
   /**
-   * Takes bits out of `live` and adds others, if no more than `held` segments have gone to the engine. The rest of this
-   * object then says how the entry was left. False: nothing was changed.
+   * Takes bits out of `live` and adds others. The rest of this object then says how the entry was left. False: there is
+   * none, nothing was changed.
    */
-  change(identity: Identity, remove: number, add: number, held = ANY_NUMBER): boolean {
+  change(identity: Identity, remove: number, add: number): boolean {
+    return this.#run(identity, remove, add, ANY_NUMBER) === 1;
+  }
+
+  /**
+   * The same, only if `held` segments have gone to the engine. Returns how many more have, and nothing was changed then; 0:
+   * it is done, or there is no entry.
+   */
+  changeIf(held: number, identity: Identity, remove: number, add: number): number {
+    if (this.#run(identity, remove, add, held) !== MORE_HELD) return 0;
+    return (this.#answer.getUint32(CHANGE_KEEP + 8, true) - held) | 0;
+  }
+
+  #run(identity: Identity, remove: number, add: number, held: number): number {
     this.#order.set(identity.key);
     this.#words.setUint32(CHANGE_KEEP, ~remove, true);
     this.#words.setUint32(CHANGE_KEEP + 4, add, true);
     this.#words.setUint32(CHANGE_KEEP + 8, held, true);
     this.#clientSide = identity.clientSide;
-    return runProgram(this.program, this.#order, this.#left).verdict === 1;
-  }
-
-  /** From now on what both ends send goes to the sockets. */
-  goLive(identity: Identity, held = ANY_NUMBER): boolean {
-    return this.change(identity, Live.CATCHING_UP, Live.SIDES, held);
+    return runProgram(this.program, this.#order, this.#left).verdict;
   }
 
   /** The tracker has ended the flow. */

@@ -32,10 +32,12 @@ export const FLOW_EDGE = FLOW_SHOWN + 8;
 export const FLOW_LAST = FLOW_EDGE + 8;
 export const FLOW_BYTES = FLOW_LAST + 8;
 /** Of what change_flow takes: the key, then the bits of `live` that stay, those that are added, how many segments must have
- *  been held, and the flow. */
+ *  been held (or were, in its answer), and the flow. */
 export const CHANGE_KEEP = KEY_BYTES;
 export const CHANGE_FLOW = KEY_BYTES + 12;
 export const ANY_NUMBER = 0xffffffff;
+/** What it says when not so many were. */
+export const MORE_HELD = 2;
 export const HANDSHAKE_STATE = 40;
 export const HANDSHAKE_CLIENT = 44;
 export const HANDSHAKE_RULE = 45;
