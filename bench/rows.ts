@@ -237,7 +237,7 @@ export const rows: Row[] = [
   {
     name: 'ttfb',
     title: 'time to first byte added, 500 connections a second',
-    subjects: contenders,
+    subjects: [...contenders, 'awake'],
     metrics: [
       { name: 'firstP50', unit: 'µs added, p50', digits: 0, overPlain: true },
       { name: 'firstP99', unit: 'µs added, p99', digits: 0, overPlain: true },

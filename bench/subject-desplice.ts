@@ -61,6 +61,8 @@ function engine(
 export const desplice = engine('desplice', '80', (stats) => stats.flows.intercepted);
 /** Its flows would outlive it. */
 export const kept = engine('kept', '80', (stats) => stats.flows.intercepted, ['--keep']);
+/** Its thread sleeps only where there has been nothing to do for 3 ms. */
+export const awake = engine('awake', '80', (stats) => stats.flows.intercepted, ['--busy-poll', '3000']);
 /** The rows that measure it release its flows, and a flow that was not released does not count. */
 export const released = engine('released', '80', (stats) => stats.flows.released);
 export const desplicedElsewhere = engine('unmatched', '9', (stats) => stats.forwarded.unmatched);

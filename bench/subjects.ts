@@ -1,5 +1,5 @@
 import type { Site } from './site.js';
-import { decideForward, desplice, desplicedElsewhere, kept, released } from './subject-desplice.js';
+import { awake, decideForward, desplice, desplicedElsewhere, kept, released } from './subject-desplice.js';
 import { haproxy, haproxySplicing } from './subject-haproxy.js';
 
 /** Something that may sit in the middle. At most one is active at a time. */
@@ -37,6 +37,7 @@ export const subjects: Record<string, Subject> = {
   haproxy,
   'haproxy-splice': haproxySplicing,
   desplice,
+  awake,
   kept,
   released,
   decided: decideForward,

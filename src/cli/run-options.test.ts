@@ -23,6 +23,7 @@ describe('the command line of run', () => {
     expect(
       parse(['-i', 'a', '-i', 'b,c', '-p', '80, 443', '--to', '::1', '--workers', '2', '--drain', '0.5']),
     ).toEqual({ interface: ['a', 'b', 'c'], ports: ['80', '443'], to: ['::1'], workers: 2, drain: 0.5 });
+    expect(parse(['--busy-poll', '100'])).toEqual({ busyPoll: 100 });
   });
 
   it('takes what is not said from the environment', () => {
@@ -33,6 +34,7 @@ describe('the command line of run', () => {
   it.each([
     [['--workers', '1.5'], {}],
     [['--workers', '0'], {}],
+    [['--busy-poll', '1.5'], {}],
     [['--drain', '-1'], {}],
     [['--drain', ''], {}],
     [['-p', '80,,443'], {}],

@@ -27,6 +27,14 @@ export function runOptions(): Command {
     )
     .addOption(
       new Option(
+        '--busy-poll <us>',
+        'microseconds that an idle engine thread looks on before it sleeps (default: 50 while events come so quickly)',
+      )
+        .env('DESPLICE_BUSY_POLL')
+        .argParser(number('microseconds', 0, true)),
+    )
+    .addOption(
+      new Option(
         '--drain <seconds>',
         'how long taken flows may take to be released after SIGTERM (default: 5)',
       )

@@ -58,6 +58,7 @@ async function run(flags: RunFlags): Promise<void> {
       rules: settings.rules,
       drainSeconds: settings.drainSeconds,
       workers: settings.workers,
+      busyPollUs: settings.busyPollUs,
       flowLimit: settings.flowLimit,
       keep: settings.keep,
       replace: settings.replace,

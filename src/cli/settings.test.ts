@@ -17,6 +17,7 @@ describe('settings of run', () => {
       rulesFrom: 'file',
       control: '/run/from-file.sock',
       workers: undefined,
+      busyPollUs: undefined,
       drainSeconds: 5,
       flowLimit: 10,
       keep: false,

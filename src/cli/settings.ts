@@ -13,6 +13,7 @@ export interface RunFlags {
   config?: string;
   control?: string;
   workers?: number;
+  busyPoll?: number;
   drain?: number;
   keep?: boolean;
   replace?: boolean;
@@ -26,6 +27,7 @@ export interface RunSettings {
   rulesFrom: 'flags' | 'file';
   control: string;
   workers: number | undefined;
+  busyPollUs: number | undefined;
   drainSeconds: number;
   flowLimit: number | undefined;
   keep: boolean;
@@ -52,6 +54,7 @@ export function resolveSettings(flags: RunFlags, file: Config | null): RunSettin
     rulesFrom: flags.ports ? 'flags' : 'file',
     control: flags.control ?? file?.control ?? defaultControlPath,
     workers: flags.workers,
+    busyPollUs: flags.busyPoll,
     drainSeconds: flags.drain ?? defaultDrainSeconds,
     flowLimit: file?.limits?.flows,
     keep: flags.keep === true,

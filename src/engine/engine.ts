@@ -8,7 +8,7 @@ import { EngineError } from './errors.js';
 import { Flow } from './flow.js';
 import { Gather } from './gather.js';
 import type { Drained, FromWorker, RulesMessage, ToWorker } from './messages.js';
-import type { InterceptOptions } from './options.js';
+import { checkOptions, type InterceptOptions } from './options.js';
 import { Answers, type Crew } from './replace/crew.js';
 import { HandingOver } from './replace/handing-over.js';
 import { Leaving } from './replace/leaving.js';
@@ -69,23 +69,7 @@ export class Engine {
     running: RunningEngine | null,
   ): Promise<Engine> {
     const rules = compileRules(options.rules);
-    if (options.interfaces.length === 0) {
-      throw new EngineError(
-        'USAGE',
-        'no interface is named',
-        'name those that face the clients and the servers',
-        { usage: true },
-      );
-    }
-    const { decideTimeoutMs = DEFAULT_DECIDE_MS } = options;
-    if (!(decideTimeoutMs > 0 && decideTimeoutMs <= 0x7fffffff)) {
-      throw new EngineError(
-        'USAGE',
-        `found decideTimeoutMs ${decideTimeoutMs}, expected milliseconds, 1 to 2147483647`,
-        undefined,
-        { usage: true },
-      );
-    }
+    checkOptions(options);
     const workers = options.workers ?? 1;
     const datapath = await Datapath.open(
       [...new Set(options.interfaces)],
@@ -170,6 +154,7 @@ export class Engine {
         tellSeen: this.options.log !== undefined,
         decide: decide === undefined ? 'none' : decide instanceof URL ? decide.href : 'main',
         decideTimeoutMs: this.options.decideTimeoutMs ?? DEFAULT_DECIDE_MS,
+        busyPollUs: this.options.busyPollUs ?? null,
         keep: keeping?.workerData() ?? null,
         beside,
       },

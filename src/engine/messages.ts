@@ -28,6 +28,8 @@ export interface WorkerData {
   /** Nobody, the main thread, or the URL of a module that the worker loads. */
   decide: string;
   decideTimeoutMs: number;
+  /** How long the loop stays awake for the next event; null: while it pays. */
+  busyPollUs: number | null;
   /** Null: its flows end with it. */
   keep: KeepData | null;
   /** Another engine is running, with about so many descriptors: nothing is taken before `begin`. Null: none is. */

@@ -1,6 +1,10 @@
 import type { Seen } from '../peek/seen.js';
 import type { RuleInput } from '../policy/rules.js';
 import type { Decide } from './decision.js';
+import { EngineError } from './errors.js';
+
+/** Well below the second after which the tracker takes a silent engine for dead. */
+const MOST_BUSY_POLL_US = 100_000;
 
 export interface LogEvent {
   level: 'info' | 'warn' | 'error';
@@ -66,5 +70,22 @@ export interface InterceptOptions {
    * counted as `failed`, with the log event `decideTimeout`; an answer that comes later changes nothing.
    */
   decideTimeoutMs?: number;
+  /**
+   * How long an engine thread that has nothing to do goes on looking before it sleeps, in microseconds, up to 100,000. It spares what
+   * waking takes, and costs a CPU. Default: up to 50 while events come on each other's heels. 0: never.
+   */
+  busyPollUs?: number;
   log?: (event: LogEvent) => void;
+}
+
+/** What is wrong whatever machine it is, but for the rules. */
+export function checkOptions({ interfaces, decideTimeoutMs = 1, busyPollUs = 0 }: InterceptOptions): void {
+  const usage = (message: string, remedy?: string) =>
+    new EngineError('USAGE', message, remedy, { usage: true });
+  if (interfaces.length === 0)
+    throw usage('no interface is named', 'name those that face the clients and the servers');
+  if (!(decideTimeoutMs > 0 && decideTimeoutMs <= 0x7fffffff))
+    throw usage(`found decideTimeoutMs ${decideTimeoutMs}, expected milliseconds, 1 to 2147483647`);
+  if (!(busyPollUs >= 0 && busyPollUs <= MOST_BUSY_POLL_US))
+    throw usage(`found a busy poll of ${busyPollUs}, expected microseconds, 0 to ${MOST_BUSY_POLL_US}`);
 }

@@ -10,6 +10,7 @@ import { close, duplicate, reserveDescriptors } from '../kernel/socket.js';
 import { SpareDescriptors } from '../kernel/spare_descriptors.js';
 import { describeSeen, type Seen } from '../peek/seen.js';
 import type { Then } from '../policy/clauses.js';
+import { BusyPoll } from './busy-poll.js';
 import { CatchingUp } from './catching-up.js';
 import { monotonic } from './clock.js';
 import { Counters } from './counters.js';
@@ -95,6 +96,7 @@ const relaying = new Relaying(epoll, table);
 const handled = new Handled(epoll, table);
 const direct = new DirectData(counters, tun);
 const catchingUp = new CatchingUp(table);
+const awake = new BusyPoll((timeout) => epoll.wait(timeout), data.busyPollUs);
 const releasing = new Releasing(entry, table, direct, catchingUp, reinject);
 const policy = new ReleasePolicy(releasing);
 relaying.onEnough = (flow) => policy.release(flow, monotonic());
@@ -332,7 +334,7 @@ function turn(): void {
     readMail();
     return;
   }
-  const n = epoll.wait(timeout(monotonic()));
+  const n = awake.wait(timeout(monotonic()));
   let held = false;
   for (let i = 0; i < n; i++) {
     const tag = epoll.tag(i);

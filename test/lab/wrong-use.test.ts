@@ -49,6 +49,11 @@ describe('usage', () => {
     ['an unknown action', [...both, '-p', '80', '--action', 'swallow'], /swallow/],
     ['a handler that is not there', [...both, '-p', '80', '--action', 'handle=./nope.mjs'], /nope\.mjs/],
     ['an unknown flag', [...both, '-p', '80', '--prots', '80'], /--prots/],
+    [
+      'a busy poll that is too long',
+      [...both, '-p', '80', '--busy-poll', '200000'],
+      /200000, expected microseconds/,
+    ],
     ['a bad number of workers', [...both, '-p', '80', '--workers', '0'], /workers|0/],
     [
       'a file that is not there',
