@@ -55,6 +55,13 @@ describe('waiting for events', () => {
     expect(arrivals.slept).toEqual([200, 200]);
   });
 
+  it('sleeps behind what is not in a hurry, however soon the next comes', () => {
+    const { arrivals, poll } = polledFor(null, times(20, 30));
+    poll.relax();
+    arrivals.take(poll);
+    expect(arrivals.slept).toEqual([200]);
+  });
+
   it('never stays awake where waits are longer', () => {
     const { arrivals, poll } = polledFor(null, times(50, 60));
     arrivals.take(poll);

@@ -22,6 +22,11 @@ export class BusyPoll {
     readonly now: () => number = () => performance.now(),
   ) {}
 
+  /** What came was of no hurry: whoever sends a stream is not waiting for us. */
+  relax(): void {
+    this.#streak = 0;
+  }
+
   /** How many events there are, within `timeout` milliseconds. */
   wait(timeout: number): number {
     if (timeout === 0 || this.us === 0) return this.look(timeout);

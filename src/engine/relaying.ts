@@ -7,6 +7,9 @@ import { pump } from './relay.js';
 import { PendingResets } from './resets.js';
 import { CLIENT, SERVER, type Side, type TakenFlow } from './taken.js';
 
+/** An end that sends so much, or sends again before the other one has, does not wait for an answer. */
+const STREAM_BYTES = 16384;
+
 export class Relaying {
   #ready: TakenFlow[] = [];
   /** Of these, some bytes wait for a pipe. */
@@ -25,6 +28,11 @@ export class Relaying {
 
   /** When a FIN was last passed on: its flow is over soon, maybe by the tracker alone, of which no event tells. */
   lastFin = -Infinity;
+
+  /** Bytes of a stream have passed since this was last set to false: nobody waits for the next ones. */
+  streamed = false;
+  /** Whose bytes passed last. */
+  #last = -1;
 
   /** True while something has to be looked at again soon without an event. */
   get restless(): boolean {
@@ -98,7 +106,7 @@ export class Relaying {
     const result = pump(flow, from);
     const moved = direction.bytes - before;
     this.table.count(from, moved);
-    if (moved > 0) this.#note(flow);
+    if (moved > 0) this.#note(flow, from, moved);
     if (result === 'more') this.#ready.push(flow);
     else if (result === 'starved') this.#starved.push(flow);
     else if (result === 'ended') this.lastFin = this.clock();
@@ -108,7 +116,10 @@ export class Relaying {
   }
 
   /** Bytes have passed. */
-  #note(flow: TakenFlow): void {
+  #note(flow: TakenFlow, from: Side, moved: number): void {
+    const one = flow.index * 2 + from;
+    if (moved >= STREAM_BYTES || one === this.#last) this.streamed = true;
+    this.#last = one;
     if (flow.idleMs !== Infinity) flow.active = this.clock();
     if (flow.directions[0].bytes + flow.directions[1].bytes >= flow.releaseAfter) this.onEnough(flow);
   }

@@ -358,6 +358,8 @@ function turn(): void {
   beat(now);
   direct.acknowledge(now);
   relaying.settle(now);
+  if (relaying.streamed) awake.relax();
+  relaying.streamed = false;
   peeking.settle(now);
   policy.settle(now);
   releasing.settle(now);
