@@ -248,7 +248,7 @@ int track_engine(struct __sk_buff *skb)
 
 /* Not for packets: the engine runs it (BPF_PROG_TEST_RUN) to change `live` of a flow while packets do so, too. The data
  * says what becomes of the flow, and then holds it as it was left. Returns 0: there is no such flow; 1: done; 2: not done,
- * since not `held` segments went to the engine, but as many as `held` says then. */
+ * since not `held` segments went to the engine. */
 SEC("tc")
 int change_flow(struct __sk_buff *skb)
 {
@@ -266,13 +266,8 @@ int change_flow(struct __sk_buff *skb)
 	if (order.held != ANY_NUMBER) {
 		struct handshake *h = bpf_map_lookup_elem(&handshakes, &order.key);
 
-		__u32 held = f->held + (h ? h->held : 0);
-
-		if (held != order.held) {
-			order.held = held;
-			bpf_skb_store_bytes(skb, 0, &order, sizeof order, 0);
+		if (f->held + (h ? h->held : 0) != order.held)
 			return 2;
-		}
 	}
 	__sync_fetch_and_and(&f->live, order.keep);
 	__sync_fetch_and_or(&f->live, order.add);

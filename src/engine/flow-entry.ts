@@ -19,7 +19,6 @@ export class FlowEntry {
   readonly #order = new Uint8Array(CHANGE_FLOW + FLOW_BYTES);
   readonly #left = new Uint8Array(CHANGE_FLOW + FLOW_BYTES);
   readonly #words = new DataView(this.#order.buffer);
-  readonly #answer = new DataView(this.#left.buffer);
   readonly #flow = new DataView(this.#left.buffer, CHANGE_FLOW);
   readonly #sides = [0, 1].map((side) => new SideView(this.#left, CHANGE_FLOW + side * SIDE_BYTES));
   #clientSide: 0 | 1 = 0;
@@ -34,13 +33,9 @@ export class FlowEntry {
     return this.#run(identity, remove, add, ANY_NUMBER) === 1;
   }
 
-  /**
-   * The same, only if `held` segments have gone to the engine. Returns how many more have, and nothing was changed then; 0:
-   * it is done, or there is no entry.
-   */
-  changeIf(held: number, identity: Identity, remove: number, add: number): number {
-    if (this.#run(identity, remove, add, held) !== MORE_HELD) return 0;
-    return (this.#answer.getUint32(CHANGE_KEEP + 8, true) - held) | 0;
+  /** The same, only if `held` segments have gone to the engine. True: they have, or there is no entry. */
+  changeIf(held: number, identity: Identity, remove: number, add: number): boolean {
+    return this.#run(identity, remove, add, held) !== MORE_HELD;
   }
 
   #run(identity: Identity, remove: number, add: number, held: number): number {

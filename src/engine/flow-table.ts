@@ -9,7 +9,7 @@ import { TcpState, tcpState } from '../kernel/tcp_info.js';
 import type { Counters } from './counters.js';
 import type { FlowEntry } from './flow-entry.js';
 import type { KeptFlows } from './keep/writer.js';
-import { FLOW_BYTES, HANDSHAKE_STATE, KEY_BYTES, Live, State } from './layout.js';
+import { ANY_NUMBER, FLOW_BYTES, HANDSHAKE_STATE, KEY_BYTES, Live, State } from './layout.js';
 import { pipes, releasePipe } from './relay.js';
 import { CLIENT, type Identity, SERVER, type Side, TakenFlow } from './taken.js';
 import type { Takeover } from './takeover.js';
@@ -145,18 +145,19 @@ export class FlowTable {
   }
 
   /**
-   * What was held is delivered: from now on what the ends send goes to the sockets by itself, or to the other end. Returns
-   * how many segments the tracker has held besides those that were read; 0: it is done.
+   * What was held is delivered: from now on what the ends send goes to the sockets by itself, or to the other end. False: the
+   * tracker has held more segments than were read, unless that does not matter (`anyway`).
    */
-  caughtUp(flow: TakenFlow): number {
-    if (flow.finished) return 0;
-    const { identity, left, read } = flow;
+  caughtUp(flow: TakenFlow, anyway: boolean): boolean {
+    if (flow.finished) return true;
+    const { identity, left } = flow;
+    const held = anyway ? ANY_NUMBER : flow.read;
     // Of a flow that has left nothing is held any more before its entry goes.
-    const lacking = left
-      ? this.entry.changeIf(read, identity, 0, Live.OVER)
-      : this.entry.changeIf(read, identity, Live.CATCHING_UP, Live.SIDES);
-    if (left && lacking === 0) this.#release(flow);
-    return lacking;
+    const done = left
+      ? this.entry.changeIf(held, identity, 0, Live.OVER)
+      : this.entry.changeIf(held, identity, Live.CATCHING_UP, Live.SIDES);
+    if (done && left) this.#release(flow);
+    return done;
   }
 
   /** Its sockets, which are in repair mode, vanish silently. `caughtUp` must follow. */

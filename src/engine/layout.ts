@@ -32,7 +32,7 @@ export const FLOW_EDGE = FLOW_SHOWN + 8;
 export const FLOW_LAST = FLOW_EDGE + 8;
 export const FLOW_BYTES = FLOW_LAST + 8;
 /** Of what change_flow takes: the key, then the bits of `live` that stay, those that are added, how many segments must have
- *  been held (or were, in its answer), and the flow. */
+ *  been held, and the flow. */
 export const CHANGE_KEEP = KEY_BYTES;
 export const CHANGE_FLOW = KEY_BYTES + 12;
 export const ANY_NUMBER = 0xffffffff;
